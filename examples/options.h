@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The options that all training examples take.
+ */
+#ifndef EXAMPLES_OPTIONS_H
+#define EXAMPLES_OPTIONS_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    int epochs;
+    long long steps; /* stop after so many, in all epochs together */
+    uint64_t seed;
+    bool synthetic, captured;
+};
+
+static void print_usage(FILE *to, const char *program, const struct options *defaults)
+{
+    fprintf(to,
+            "usage: %s [--epochs N] [--steps N] [--seed N] [--synthetic] [--captured]\n"
+            "  --epochs N    train for N epochs (%d)\n"
+            "  --steps N     stop after N steps\n"
+            "  --seed N      seed of the random numbers (%llu)\n"
+            "  --synthetic   made-up images instead of Fashion-MNIST\n"
+            "  --captured    record the training step once and replay it\n"
+            "LOCKSTEP_BACKEND chooses the device: reference, opencl, opencl:1, ...\n",
+            program, defaults->epochs, (unsigned long long)defaults->seed);
+}
+
+/* The number after an option. Exits when there is none that is at least `least`. */
+static long long number_after(const char *option, const char *text, long long least)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = text ? strtoll(text, &end, 10) : 0;
+    if (!text || end == text || *end || errno || number < least) {
+        fprintf(stderr, "%s needs a number, at least %lld\n", option, least);
+        exit(2);
+    }
+    return number;
+}
+
+/* Reads the command line over `options`, which holds the defaults. Exits when it is not understood. */
+static void read_options(int argc, char **argv, struct options *options)
+{
+    const struct options defaults = *options;
+    for (int i = 1; i < argc; i++) {
+        const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--synthetic") == 0) {
+            options->synthetic = true;
+        } else if (strcmp(argv[i], "--captured") == 0) {
+            options->captured = true;
+        } else if (strcmp(argv[i], "--epochs") == 0) {
+            long long epochs = number_after(argv[i++], next, 0);
+            options->epochs = epochs > 1000000 ? 1000000 : (int)epochs;
+        } else if (strcmp(argv[i], "--steps") == 0) {
+            options->steps = number_after(argv[i++], next, 0);
+        } else if (strcmp(argv[i], "--seed") == 0) {
+            options->seed = (uint64_t)number_after(argv[i++], next, 0);
+        } else {
+            bool help = strcmp(argv[i], "--help") == 0;
+            print_usage(help ? stdout : stderr, argv[0], &defaults);
+            exit(help ? 0 : 2);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The only caller of the backends' primitive slots. Every call is checked here once, against the
+ * sizes of the buffers it names, so that no backend checks anything; counted; and, while a function
+ * is being captured, recorded.
+ */
+#include "state.h"
+
+/* ---- What a call reads and writes: the list of its buffers, and whether each is large enough ---- */
+
+struct extent_list {
+    struct ls_buffer *buffer[LS_NODE_BUFFERS];
+    int count;
+    bool fits;
+};
+
+/* Notes that a call touches the first `elements` elements of `buffer`. NULL is allowed for nothing. */
+static void touch(struct extent_list *list, struct ls_buffer *buffer, int64_t elements, ls_dtype dtype)
+{
+    int64_t bytes;
+    if (!ls_checked_mul(elements, (int64_t)ls_dtype_size(dtype), &bytes) || elements < 0 ||
+        (bytes > 0 && (!buffer || (uint64_t)bytes > buffer->bytes)))
+        list->fits = false;
+    if (buffer)
+        list->buffer[list->count++] = buffer;
+}
+
+static void extents_fill(const struct ls_fill_args *a, struct extent_list *list)
+{
+    touch(list, a->dst, a->n, a->dtype);
+}
+
+/* One past the largest element that strides reach, or -1 if they reach below 0. */
+static int64_t reach(int64_t offset, int rank, const int64_t *extent, const int64_t *stride)
+{
+    int64_t low = offset, high = offset;
+    for (int d = 0; d < rank; d++) {
+        int64_t span = (extent[d] - 1) * stride[d];
+        low += span < 0 ? span : 0;
+        high += span > 0 ? span : 0;
+    }
+    return low < 0 ? -1 : high + 1;
+}
+
+static void extents_copy_nd(const struct ls_copy_nd_args *a, struct extent_list *list)
+{
+    touch(list, a->src, reach(a->src_offset, a->rank, a->extent, a->src_stride), a->dtype);
+    touch(list, a->dst, reach(a->dst_offset, a->rank, a->extent, a->dst_stride), a->dtype);
+}
+
+static void extents_map(const struct ls_map_args *a, struct extent_list *list)
+{
+    for (int i = 0; i < a->inputs; i++)
+        touch(list, a->input[i].buffer, reach(0, a->rank, a->extent, a->input[i].stride), a->input[i].dtype);
+    for (int i = 0; i < a->outputs; i++)
+        touch(list, a->output[i].buffer, a->n, a->output[i].dtype);
+}
+
+static void extents_reduce(const struct ls_reduce_args *a, struct extent_list *list)
+{
+    touch(list, a->src, a->outer * a->r * a->inner, a->dtype);
+    touch(list, a->dst, a->outer * a->inner, LS_FLOAT32);
+}
+
+static void extents_gemm(const struct ls_gemm_args *a, struct extent_list *list)
+{
+    touch(list, a->a, a->k ? (a->batch - 1) * a->stride_a + a->m * a->k : 0, LS_FLOAT32);
+    touch(list, a->b, a->k ? (a->batch - 1) * a->stride_b + a->k * a->n : 0, LS_FLOAT32);
+    touch(list, a->c, a->batch * a->m * a->n, LS_FLOAT32);
+    touch(list, a->bias, a->bias ? a->n : 0, LS_FLOAT32);
+}
+
+static void extents_gather(const struct ls_gather_args *a, struct extent_list *list)
+{
+    touch(list, a->table, a->outer * a->rows * a->inner, a->dtype);
+    touch(list, a->indices, a->count, LS_INT32);
+    touch(list, a->dst, a->outer * a->count * a->inner, a->dtype);
+}
+
+static void extents_scatter_add(const struct ls_scatter_add_args *a, struct extent_list *list)
+{
+    touch(list, a->dst, a->outer * a->rows * a->inner, LS_FLOAT32);
+    touch(list, a->indices, a->count, LS_INT32);
+    touch(list, a->updates, a->outer * a->count * a->inner, LS_FLOAT32);
+}
+
+static void extents_random(const struct ls_random_args *a, struct extent_list *list)
+{
+    touch(list, a->dst, a->n, LS_FLOAT32);
+    touch(list, a->step, 1, LS_INT32);
+}
+
+static void extents_softmax(const struct ls_softmax_args *a, struct extent_list *list)
+{
+    touch(list, a->src, a->outer * a->r, LS_FLOAT32);
+    touch(list, a->dst, a->outer * a->r, LS_FLOAT32);
+}
+
+static void extents_sparse_xent(const struct ls_sparse_xent_args *a, struct extent_list *list)
+{
+    touch(list, a->logits, a->outer * a->r, LS_FLOAT32);
+    touch(list, a->labels, a->outer, LS_INT32);
+    touch(list, a->loss, a->outer, LS_FLOAT32);
+    touch(list, a->probabilities, a->probabilities ? a->outer * a->r : 0, LS_FLOAT32);
+}
+
+/* ---- Calls ---- */
+
+static ls_status not_fitting(ls_context *ls, const char *name)
+{
+    return ls_fail(ls, LS_INTERNAL, "%s: a buffer is smaller than the call needs; please report this", name);
+}
+
+/* The composed form of an OPTIONAL primitive; REQUIRED ones have none. */
+#define ls_fallback_fill NULL
+#define ls_fallback_copy_nd NULL
+#define ls_fallback_map NULL
+#define ls_fallback_reduce NULL
+#define ls_fallback_gemm NULL
+#define ls_fallback_gather NULL
+#define ls_fallback_scatter_add NULL
+#define ls_fallback_random NULL
+
+/* Slot, then fallback, then record: a composed call is recorded as the calls it is made of. */
+#define PRIM(name, need, meaning)                                                                  \
+    static ls_status call_##name(ls_context *ls, const struct ls_##name##_args *args)              \
+    {                                                                                              \
+        struct ls_device *device = ls->device;                                                     \
+        if (!device->backend->name)                                                                \
+            return LS_UNSUPPORTED;                                                                 \
+        ls_status status = device->backend->name(device, args);                                    \
+        if (status != LS_OK && status != LS_UNSUPPORTED)                                           \
+            ls_fail_device(ls, status, #name);                                                     \
+        ls->stats.dispatches += status == LS_OK;                                                   \
+        return status;                                                                             \
+    }                                                                                              \
+                                                                                                   \
+    ls_status ls_dispatch_##name(ls_context *ls, const struct ls_##name##_args *args)              \
+    {                                                                                              \
+        struct extent_list list = {.fits = true};                                                  \
+        if (ls->error != LS_OK)                                                                    \
+            return ls->error;                                                                      \
+        extents_##name(args, &list);                                                               \
+        if (!list.fits)                                                                            \
+            return not_fitting(ls, #name);                                                         \
+        ls_status status = call_##name(ls, args);                                                  \
+        if (status == LS_UNSUPPORTED) {                                                            \
+            ls_status (*composed)(ls_context *, const struct ls_##name##_args *) = ls_fallback_##name; \
+            if (composed)                                                                          \
+                return composed(ls, args);                                                         \
+            return ls_fail(ls, LS_INTERNAL, #name ": %s lacks a required primitive", ls->device->info.device); \
+        }                                                                                          \
+        if (status == LS_OK && ls->recorder)                                                       \
+            status = ls_recorder_add(ls, &(struct ls_node){LS_PRIM_##name, {.name = *args}},       \
+                                     list.buffer, list.count);                                     \
+        return status;                                                                             \
+    }
+#include "prims.def"
+#undef PRIM
+
+ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node)
+{
+    switch (node->prim) {
+#define PRIM(name, need, meaning) case LS_PRIM_##name: return call_##name(ls, &node->args.name);
+#include "prims.def"
+#undef PRIM
+    case LS_PRIM_COUNT:
+        break;
+    }
+    return LS_INTERNAL;
+}
+
+ls_status ls_copy_elements(ls_context *ls, struct ls_buffer *src, struct ls_buffer *dst, ls_dtype dtype, int64_t n)
+{
+    struct ls_copy_nd_args args = {
+        .src = src, .dst = dst, .dtype = dtype, .rank = 1, .extent = {n}, .src_stride = {1}, .dst_stride = {1}};
+    return n > 0 ? ls_dispatch_copy_nd(ls, &args) : LS_OK;
+}
+
+ls_status ls_check_fault(ls_context *ls)
+{
+    static const char *const names[] = {
+        [LS_FAULT_GATHER] = "gather: index",
+        [LS_FAULT_SCATTER_ADD] = "scatter_add: index",
+        [LS_FAULT_SPARSE_XENT] = "sparse_softmax_cross_entropy: label",
+    };
+    struct ls_device *device = ls->device;
+    struct ls_fault fault = {0};
+    if (!device->backend->fault)
+        return LS_OK;
+    ls_status status = device->backend->fault(device, &fault);
+    if (status != LS_OK)
+        return ls_fail_device(ls, status, "reading faults");
+    if (!fault.set)
+        return LS_OK;
+    return ls_fail(ls, LS_OUT_OF_RANGE, "%s %lld at position %lld is outside [0, %lld)", names[fault.kind],
+                   (long long)fault.value, (long long)fault.position, (long long)fault.limit);
+}

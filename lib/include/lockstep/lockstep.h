@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lockstep: training neural networks with the same bits on every device. Includes everything.
+ */
+#ifndef LOCKSTEP_LOCKSTEP_H
+#define LOCKSTEP_LOCKSTEP_H
+
+#include <lockstep/context.h>
+#include <lockstep/data.h>
+#include <lockstep/function.h>
+#include <lockstep/layers.h>
+#include <lockstep/losses.h>
+#include <lockstep/metrics.h>
+#include <lockstep/ops.h>
+#include <lockstep/optimizers.h>
+#include <lockstep/progress.h>
+#include <lockstep/status.h>
+#include <lockstep/tape.h>
+#include <lockstep/tensor.h>
+#include <lockstep/update.h>
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "op.h"
+
+#include <string.h>
+
+ls_context *ls_op_enter(const char *op, const ls_tensor *in, int count, const struct ls_value **values)
+{
+    ls_context *ls = NULL;
+    for (int i = 0; i < count && !ls; i++)
+        ls = in[i].context;
+    if (!ls || ls->error != LS_OK)
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        if (in[i].context && in[i].context != ls) {
+            ls_fail(ls, LS_FOREIGN_HANDLE, "%s: input %d belongs to another context; ls_read and ls_from_host move it",
+                    op, i);
+            return NULL;
+        }
+        const struct ls_slot *slot = ls_slot_of(in[i]);
+        if (!slot) {
+            ls_fail(ls, in[i].context ? LS_STALE_HANDLE : LS_INVALID_ARGUMENT, "%s: input %d %s", op, i,
+                    in[i].context ? "was released with its scope; ls_keep moves a tensor to the outer scope"
+                                  : "is the nil tensor");
+            return NULL;
+        }
+        if (!slot->value.storage) {
+            ls_fail(ls, LS_INTERNAL, "%s: input %d was not saved for the gradient; please report this", op, i);
+            return NULL;
+        }
+        values[i] = &slot->value;
+    }
+    return ls;
+}
+
+ls_tensor ls_op_result(ls_context *ls, ls_dtype dtype, const ls_shape *shape, const struct ls_value **out)
+{
+    int64_t n = ls_shape_elements(shape);
+    struct ls_storage *storage = ls_storage_new(ls, dtype, n);
+    if (!storage)
+        return LS_NIL;
+    ls_tensor result = ls_tensor_new(ls, dtype, shape, storage, 0);
+    if (result.context)
+        *out = &ls_slot_of(result)->value;
+    return result;
+}
+
+bool ls_op_dtype(ls_context *ls, const char *op, const struct ls_value *value, ls_dtype dtype)
+{
+    if (value->dtype == dtype)
+        return true;
+    ls_fail(ls, LS_DTYPE_MISMATCH, "%s: needs %s, but was given %s %s; ls_cast converts", op, ls_dtype_name(dtype),
+            ls_dtype_name(value->dtype), ls_text(value->shape).text);
+    return false;
+}
+
+ls_tensor ls_op_view(ls_context *ls, const struct ls_value *value, const ls_shape *shape)
+{
+    ls_storage_retain(value->storage);
+    return ls_tensor_new(ls, value->dtype, shape, value->storage, 0);
+}
+
+int ls_op_axis(ls_context *ls, const char *op, int axis, const ls_shape *shape)
+{
+    int at = ls_shape_axis(axis, shape->rank);
+    if (at < 0)
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: axis %d is not an axis of %s; it has %d", op, axis, ls_text(*shape).text,
+                shape->rank);
+    return at;
+}
+
+/* ---- Elementwise programs ---- */
+
+/* An input's strides over `shape`: 0 where it is broadcast. */
+static void broadcast_strides(const ls_shape *in, const ls_shape *shape, int64_t *stride)
+{
+    int64_t own[LS_MAX_RANK];
+    ls_shape_strides(in, own);
+    int shift = shape->rank - in->rank;
+    for (int d = 0; d < shape->rank; d++)
+        stride[d] = d < shift || in->dim[d - shift] == 1 ? 0 : own[d - shift];
+}
+
+/* Drops dimensions of size 1 and joins neighbours that all inputs walk as one. */
+static void collapse(struct ls_map_args *args)
+{
+    int rank = 0;
+    for (int d = 0; d < args->rank; d++) {
+        if (args->extent[d] == 1)
+            continue;
+        bool joins = rank > 0;
+        for (int i = 0; i < args->inputs && joins; i++)
+            joins = args->input[i].stride[rank - 1] == args->input[i].stride[d] * args->extent[d];
+        int to = joins ? rank - 1 : rank++;
+        args->extent[to] = joins ? args->extent[to] * args->extent[d] : args->extent[d];
+        for (int i = 0; i < args->inputs; i++)
+            args->input[i].stride[to] = args->input[i].stride[d];
+    }
+    if (rank == 0) {
+        rank = 1;
+        args->extent[0] = 1;
+        for (int i = 0; i < args->inputs; i++)
+            args->input[i].stride[0] = 1;
+    }
+    args->rank = rank;
+}
+
+ls_status ls_run_program(ls_context *ls, const struct ls_program *program, const ls_shape *shape,
+                         const struct ls_value *const *in, int inputs, const struct ls_program_output *out, int outputs)
+{
+    struct ls_map_args args; /* large: only what is used is set */
+    uint8_t registers[LS_MAP_INPUTS];
+    bool same = true;
+    args.n = ls_shape_elements(shape);
+    if (args.n == 0)
+        return LS_OK;
+    args.rows = (uint8_t)program->rows;
+    args.inputs = 0;
+    args.outputs = (uint8_t)outputs;
+    args.immediates = (uint8_t)program->immediates;
+    memcpy(args.immediate, program->immediate, (size_t)program->immediates * sizeof *args.immediate);
+    for (int i = 0; i < inputs; i++) {
+        const struct ls_value *value = in[i];
+        if (value->storage->constant && args.immediates < LS_MAP_IMMEDIATES) {
+            registers[i] = (uint8_t)(LS_REGISTER_IMMEDIATE + args.immediates);
+            args.immediate[args.immediates++] = value->storage->word;
+            continue;
+        }
+        struct ls_map_input *input = &args.input[args.inputs];
+        registers[i] = args.inputs++;
+        input->buffer = ls_value_buffer(ls, value);
+        input->dtype = value->dtype;
+        if (!input->buffer)
+            return ls->error;
+        same &= ls_shape_equal(&value->shape, shape);
+    }
+    if (same) {
+        args.rank = 1;
+        args.extent[0] = args.n;
+        for (int i = 0; i < args.inputs; i++)
+            args.input[i].stride[0] = 1;
+    } else {
+        args.rank = shape->rank;
+        memcpy(args.extent, shape->dim, sizeof args.extent);
+        for (int i = 0; i < inputs; i++)
+            if (registers[i] < LS_REGISTER_IMMEDIATE)
+                broadcast_strides(&in[i]->shape, shape, args.input[registers[i]].stride);
+        collapse(&args);
+    }
+    for (int r = 0; r < program->rows; r++) {
+        args.row[r].op = program->row[r].op;
+        for (int k = 0; k < 3; k++) {
+            uint8_t arg = program->row[r].arg[k];
+            args.row[r].arg[k] = arg < inputs ? registers[arg] : arg;
+        }
+    }
+    for (int o = 0; o < outputs; o++)
+        args.output[o] = (struct ls_map_output){out[o].buffer, out[o].dtype, out[o].source};
+    return ls_dispatch_map(ls, &args);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reductions. Any set of axes becomes a few (outer, r, inner) reductions: neighbouring axes that are
+ * both reduced or both kept are joined, and the reduced groups go from the last to the first. That
+ * order is part of the arithmetic.
+ */
+#include "op.h"
+
+struct reduction {
+    bool axis[LS_MAX_RANK]; /* which axes are reduced */
+    ls_shape kept;          /* the result's shape with sizes of 1 */
+};
+
+/* Which axes, and the shapes of the result; false with the error raised. */
+static bool plan(ls_context *ls, const char *op, const struct ls_value *v, const int *axes, int count, bool keepdims,
+                 struct reduction *r, ls_shape *out)
+{
+    *r = (struct reduction){.kept = v->shape};
+    if (count < 0 || count > LS_MAX_RANK || (count > 0 && !axes)) {
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %d axes; none with axes NULL means all", op, count);
+        return false;
+    }
+    for (int i = 0; i < (axes ? count : v->shape.rank); i++) {
+        int axis = axes ? ls_op_axis(ls, op, axes[i], &v->shape) : i;
+        if (axis < 0)
+            return false;
+        if (r->axis[axis]) {
+            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: axis %d stands there twice", op, axis);
+            return false;
+        }
+        r->axis[axis] = true;
+        r->kept.dim[axis] = 1;
+    }
+    *out = (ls_shape){.rank = keepdims ? v->shape.rank : 0};
+    for (int d = 0; d < v->shape.rank; d++) {
+        if (keepdims)
+            out->dim[d] = r->kept.dim[d];
+        else if (!r->axis[d])
+            out->dim[out->rank++] = v->shape.dim[d];
+    }
+    return true;
+}
+
+static int64_t product(const ls_shape *shape, int from, int to)
+{
+    int64_t n = 1;
+    for (int d = from; d < to; d++)
+        n *= shape->dim[d];
+    return n;
+}
+
+/* Runs the groups, last first. The result has v's type and the shape `out`; a second handle to v's
+ * elements if nothing is reduced. */
+static ls_tensor reduce(ls_context *ls, enum ls_reduce_op op, const struct ls_value *v, const struct reduction *r,
+                        const ls_shape *out)
+{
+    struct ls_value current = *v;
+    ls_tensor temporary = LS_NIL, result = LS_NIL;
+    bool any = false;
+    for (int end = v->shape.rank; end > 0; end--) {
+        if (!r->axis[end - 1] || current.shape.dim[end - 1] == 1)
+            continue;
+        int begin = end - 1;
+        while (begin > 0 && r->axis[begin - 1])
+            begin--;
+        ls_shape shape = current.shape;
+        for (int d = begin; d < end; d++)
+            shape.dim[d] = 1;
+        const struct ls_value *o;
+        result = ls_op_result(ls, v->dtype, &shape, &o);
+        if (!result.context)
+            return LS_NIL;
+        struct ls_reduce_args args = {.op = op,
+                                      .dtype = v->dtype,
+                                      .src = ls_value_buffer(ls, &current),
+                                      .dst = o->storage->buffer,
+                                      .outer = product(&current.shape, 0, begin),
+                                      .r = product(&current.shape, begin, end),
+                                      .inner = product(&current.shape, end, current.shape.rank)};
+        if ((!args.src && args.r > 0) || (args.outer * args.inner > 0 && ls_dispatch_reduce(ls, &args) != LS_OK))
+            return LS_NIL;
+        ls_release(&temporary);
+        temporary = result;
+        current = *o;
+        any = true;
+        end = begin + 1;
+    }
+    if (any && ls_shape_equal(&current.shape, out))
+        return result;
+    result = ls_op_view(ls, &current, out);
+    ls_release(&temporary);
+    return result;
+}
+
+/* Empty sums are constants, so that no backend sees an empty input. */
+static ls_tensor reduce_or_constant(ls_context *ls, const char *name, enum ls_reduce_op op, const struct ls_value *v,
+                                    const struct reduction *r, const ls_shape *out)
+{
+    if (ls_shape_elements(&v->shape) > 0)
+        return reduce(ls, op, v, r, out);
+    if (op == LS_REDUCE_SUM || ls_shape_elements(out) == 0)
+        return ls_zeros(ls, v->dtype, *out);
+    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s has no elements along the axes", name, ls_text(v->shape).text);
+    return LS_NIL;
+}
+
+/* ---- Sum and mean ---- */
+
+/* The gradient of a sum is the same for every summand. `attributes`: the shape with sizes of 1. */
+static ls_tensor spread(struct ls_vjp_call *call, ls_tensor g)
+{
+    return ls_broadcast_to(ls_reshape(g, *(const ls_shape *)call->attributes), ls_shape_of_tensor(call->in[0]));
+}
+
+static void vjp_sum(struct ls_vjp_call *call) { call->dx[0] = spread(call, call->dy); }
+
+static const struct ls_op sum_op = {"sum", vjp_sum, NULL};
+
+static bool summable(ls_context *ls, const char *name, const struct ls_value *v)
+{
+    return v->dtype == LS_INT32 || ls_op_dtype(ls, name, v, LS_FLOAT32);
+}
+
+ls_tensor ls_sum(ls_tensor a, const int *axes, int count, bool keepdims)
+{
+    const struct ls_value *v;
+    struct reduction r;
+    ls_shape shape;
+    ls_context *ls = ls_op_enter("sum", &a, 1, &v);
+    if (!ls || !summable(ls, "sum", v) || !plan(ls, "sum", v, axes, count, keepdims, &r, &shape))
+        return LS_NIL;
+    ls_tensor out = reduce_or_constant(ls, "sum", LS_REDUCE_SUM, v, &r, &shape);
+    return v->dtype == LS_FLOAT32 ? ls_record(ls, &sum_op, &a, 1, out, 0, &r.kept, sizeof r.kept) : out;
+}
+
+ls_tensor ls_mean(ls_tensor a, const int *axes, int count, bool keepdims)
+{
+    const struct ls_value *v;
+    struct reduction r;
+    ls_shape shape;
+    ls_context *ls = ls_op_enter("mean", &a, 1, &v);
+    if (!ls || !ls_op_dtype(ls, "mean", v, LS_FLOAT32) || !plan(ls, "mean", v, axes, count, keepdims, &r, &shape))
+        return LS_NIL;
+    int64_t n = 1;
+    for (int d = 0; d < v->shape.rank; d++)
+        n *= r.axis[d] ? v->shape.dim[d] : 1;
+    return ls_div(ls_sum(a, axes, count, keepdims), ls_scalar(ls, (float)n));
+}
+
+ls_tensor ls_sum_to(ls_tensor a, ls_shape shape)
+{
+    const struct ls_value *v;
+    ls_context *ls = ls_op_enter("sum_to", &a, 1, &v);
+    if (!ls)
+        return LS_NIL;
+    ls_shape whole = v->shape, joined;
+    if (ls_shape_equal(&whole, &shape))
+        return a;
+    if (!ls_shape_broadcast(&whole, &shape, &joined)) {
+        ls_fail(ls, LS_SHAPE_MISMATCH, "sum_to: %s does not broadcast to %s", ls_text(shape).text, ls_text(whole).text);
+        return LS_NIL;
+    }
+    /* A rule may give a gradient smaller than the input, such as a scalar. */
+    if (!ls_shape_equal(&joined, &whole))
+        return ls_sum_to(ls_broadcast_to(a, joined), shape);
+    int axes[LS_MAX_RANK], count = 0, shift = whole.rank - shape.rank;
+    for (int d = 0; d < whole.rank; d++)
+        if (d < shift || (shape.dim[d - shift] == 1 && whole.dim[d] != 1))
+            axes[count++] = d;
+    return ls_reshape(ls_sum(a, axes, count, false), shape);
+}
+
+/* ---- Max and min ---- */
+
+static void vjp_extreme(struct ls_vjp_call *call)
+{
+    ls_shape kept = *(const ls_shape *)call->attributes;
+    ls_tensor a = call->in[0], y = ls_reshape(call->out, kept);
+    ls_tensor ties = ls_cast(ls_equal(a, y), LS_FLOAT32);
+    ls_tensor share = ls_div(ls_reshape(call->dy, kept), ls_sum_to(ties, kept));
+    call->dx[0] = ls_mul(ties, share);
+}
+
+static const struct ls_op max_op = {"max", vjp_extreme, NULL}, min_op = {"min", vjp_extreme, NULL};
+
+static ls_tensor extreme(const struct ls_op *record, enum ls_reduce_op op, ls_tensor a, const int *axes, int count,
+                         bool keepdims)
+{
+    const struct ls_value *v;
+    struct reduction r;
+    ls_shape shape;
+    ls_context *ls = ls_op_enter(record->name, &a, 1, &v);
+    if (!ls || !summable(ls, record->name, v) || !plan(ls, record->name, v, axes, count, keepdims, &r, &shape))
+        return LS_NIL;
+    ls_tensor out = reduce_or_constant(ls, record->name, op, v, &r, &shape);
+    if (v->dtype != LS_FLOAT32)
+        return out;
+    return ls_record(ls, record, &a, 1, out, LS_SAVE_OUT | 1, &r.kept, sizeof r.kept);
+}
+
+ls_tensor ls_max(ls_tensor a, const int *axes, int count, bool keepdims)
+{
+    return extreme(&max_op, LS_REDUCE_MAX, a, axes, count, keepdims);
+}
+
+ls_tensor ls_min(ls_tensor a, const int *axes, int count, bool keepdims)
+{
+    return extreme(&min_op, LS_REDUCE_MIN, a, axes, count, keepdims);
+}
+
+static ls_tensor position(const char *name, enum ls_reduce_op op, ls_tensor a, int axis)
+{
+    const struct ls_value *v, *o;
+    ls_context *ls = ls_op_enter(name, &a, 1, &v);
+    if (!ls || !summable(ls, name, v))
+        return LS_NIL;
+    int at = ls_op_axis(ls, name, axis, &v->shape);
+    if (at < 0)
+        return LS_NIL;
+    ls_shape shape = {.rank = v->shape.rank - 1};
+    for (int d = 0; d < shape.rank; d++)
+        shape.dim[d] = v->shape.dim[d < at ? d : d + 1];
+    struct ls_reduce_args args = {.op = op,
+                                  .dtype = v->dtype,
+                                  .outer = product(&v->shape, 0, at),
+                                  .r = v->shape.dim[at],
+                                  .inner = product(&v->shape, at + 1, v->shape.rank)};
+    if (args.r == 0 && args.outer * args.inner > 0) {
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s has no elements along axis %d", name, ls_text(v->shape).text, at);
+        return LS_NIL;
+    }
+    ls_tensor out = ls_op_result(ls, LS_INT32, &shape, &o);
+    if (!out.context || args.outer * args.inner == 0)
+        return out;
+    args.src = ls_value_buffer(ls, v);
+    args.dst = o->storage->buffer;
+    return args.src && ls_dispatch_reduce(ls, &args) == LS_OK ? out : LS_NIL;
+}
+
+ls_tensor ls_argmax(ls_tensor a, int axis) { return position("argmax", LS_REDUCE_ARGMAX, a, axis); }
+ls_tensor ls_argmin(ls_tensor a, int axis) { return position("argmin", LS_REDUCE_ARGMIN, a, axis); }

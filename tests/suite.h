@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the parts of the conformance suite share: a count, a random stream and a report.
+ */
+#ifndef LOCKSTEP_TESTS_SUITE_H
+#define LOCKSTEP_TESTS_SUITE_H
+
+#include <stdio.h>
+
+#include "backend.h"
+#include "devices.h"
+#include "golden.h"
+
+struct suite {
+    struct device_kind kind;
+    size_t passed, failed;
+    uint64_t random; /* state of the stream; printed with failures */
+};
+
+/** Counts a check; on failure prints "FAILED <name>: <detail>". Returns whether it held. */
+bool suite_check(struct suite *s, bool held, const char *name, const char *format, ...)
+    __attribute__((__format__(__printf__, 4, 5)));
+
+/** A number from the stream: SplitMix64, so that a printed seed repeats the run. */
+uint64_t suite_next(struct suite *s);
+int64_t suite_below(struct suite *s, int64_t n);
+
+/** Whether two words are equal as the canon counts them: -0 is +0, any NaN is any NaN. */
+bool suite_same_float(uint32_t a, uint32_t b);
+
+/** Every primitive with odd sizes and adversarial data, against the reference device, by bits. */
+void suite_primitives(struct suite *s);
+
+/**
+ * Small networks and their training, into a trace: every loss, gradient and weight. Run once on the
+ * reference and once on the device; the traces must be equal.
+ */
+void suite_networks(struct suite *s, ls_context *ls, struct golden_trace *trace);
+
+/** What a user can do wrong, section E of the house's list: status, message, nothing lost. */
+void suite_errors(struct suite *s, ls_context *ls);
+
+#endif
