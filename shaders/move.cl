@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Data that moves: copy, gather, scatter_add. LS_ELEMENT is uint or uchar; copies move bits.
+ * Data that moves: copy, gather, scatter_add, count. LS_ELEMENT is uint or uchar; copies move bits.
  */
 
 #if LS_MOVE == 0
@@ -65,6 +65,16 @@ __kernel LS_LOCAL(LS_GROUP, 1) void gather(__global const LS_ELEMENT *table,
             ls_note_fault(faults, call, 0, (int)LS_MIN(rows, 0x7fffffffL), (int)position, index);
         dst[(outer * count + position) * inner + (long)x] = value;
     }
+}
+
+#elif LS_MOVE == 3
+
+/* fill with a step: 0, 1, 2, … and the like, modulo 2^32. */
+__kernel LS_LOCAL(LS_GROUP, 1) void count(__global LS_ELEMENT *dst, long n, int value, int step)
+{
+    size_t x = get_global_id(0);
+    if ((long)x < n)
+        dst[x] = (uint)value + (uint)x * (uint)step;
 }
 
 #else

@@ -352,7 +352,7 @@ static void reductions(struct duel *d)
                 reduce(d, (enum ls_reduce_op)op, LS_FLOAT32, n, 5, 1, data);
                 reduce(d, (enum ls_reduce_op)op, LS_FLOAT32, n, 3, 2, INTEGERS);
             }
-            if (n <= 300 && affordable(d, 2 * n))
+            if (n <= 300 && op < LS_REDUCE_ARGMAX && affordable(d, 2 * n))
                 reduce(d, (enum ls_reduce_op)op, LS_INT32, 2, n, n % 3 + 1, PLAIN);
         }
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <stddef.h>
 
 #if defined _OPENMP
@@ -51,38 +52,44 @@ int host_threads(void)
 #endif
 }
 
-static volatile float sink;
-
-/* Seconds until every thread has done `rounds` rounds. */
-static double spin_all(int64_t rounds)
+/* Operations per second while all threads spin: from the first one's start to the last one's end. */
+static double rate(int64_t rounds)
 {
-    double begin = bench_now();
+    double begin = INFINITY, end = 0, operations = 0;
 #if defined _OPENMP
 #pragma omp parallel
 #endif
     {
-        float result = code()->spin(rounds);
+#if defined _OPENMP
+#pragma omp barrier
+#endif
+        double mine = bench_now(), done = code()->spin(rounds), then = bench_now();
 #if defined _OPENMP
 #pragma omp critical
 #endif
-        sink = result;
+        {
+            begin = fmin(begin, mine);
+            end = fmax(end, then);
+            operations += done;
+        }
     }
-    return bench_now() - begin;
+    return operations / (end - begin);
 }
 
 double host_peak(void)
 {
-    enum { TRIES = 10 };
-    int64_t rounds = 1000;
-    while (spin_all(rounds) < 0.01)
+    enum { TRIES = 20 };
+    double seconds = 0, best_rate = 0;
+    int64_t rounds = 1 << 10;
+    while (seconds < 0.01) { /* one thread */
         rounds *= 2;
-    double fastest = spin_all(rounds);
-    for (int i = 1; i < TRIES; i++) {
-        double seconds = spin_all(rounds);
-        if (seconds < fastest)
-            fastest = seconds;
+        double begin = bench_now();
+        code()->spin(rounds);
+        seconds = bench_now() - begin;
     }
-    return code()->flop_per_round * (double)rounds * host_threads() / fastest;
+    for (int i = 0; i < TRIES; i++)
+        best_rate = fmax(best_rate, rate(rounds));
+    return best_rate;
 }
 
 void host_gemm(const float *a, const float *b, float *c, int64_t m, int64_t n, int64_t k)

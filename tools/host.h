@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the processor can do by itself: the yardstick of the benchmark, and the host's own word on
- * which bits are right. Compiled once per instruction set; host.c chooses the best one.
+ * which bits are right. Some of it is compiled once per instruction set; host.c chooses the best one.
  */
 #ifndef LOCKSTEP_TOOLS_HOST_H
 #define LOCKSTEP_TOOLS_HOST_H
@@ -19,12 +19,11 @@ int host_threads(void);
 /** c (m, n) = a (m, k) b (k, n): one chain per output (canon.md rule 6), one scalar at a time. */
 void host_gemm(const float *a, const float *b, float *c, int64_t m, int64_t n, int64_t k);
 
-/* ---- What host_isa.c defines for each instruction set ---- */
+/* ---- What host_isa.c and host_spin.c define for each instruction set ---- */
 
 struct host_code {
-    /* Runs `rounds` rounds of operations; the result only keeps them from being dropped. */
-    float (*spin)(int64_t rounds);
-    double flop_per_round;
+    /* Runs `rounds` rounds of multiply-adds in registers; returns how many operations that were. */
+    double (*spin)(int64_t rounds);
     /* One row of host_gemm: a (k), b (k, n), c (n). */
     void (*gemm_row)(const float *a, const float *b, float *c, int64_t n, int64_t k);
 };

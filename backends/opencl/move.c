@@ -8,7 +8,7 @@
 #include "opencl.h"
 
 /* What shaders/move.cl calls LS_MOVE. */
-enum move { MOVE_COPY, MOVE_GATHER, MOVE_SCATTER_ADD };
+enum move { MOVE_COPY, MOVE_GATHER, MOVE_SCATTER_ADD, MOVE_COUNT };
 
 /* Work-items along the fastest dimension of `length`: no more than are of use. */
 static size_t group_for(const struct ls_cl_device *device, int64_t length)
@@ -24,9 +24,45 @@ static size_t groups_of(int64_t items, size_t group)
     return ((size_t)items + group - 1) / group;
 }
 
+static ls_status find_kernel(struct ls_cl_device *device, enum move move, const char *name,
+                             size_t size, size_t group, const struct ls_cl_kernel **kernel)
+{
+    struct ls_cl_key key = {.size = 0};
+    ls_cl_key_add(&key, LS_CL_MOVE);
+    ls_cl_key_add(&key, move);
+    ls_cl_key_add(&key, (unsigned)size | (device->wide ? 8u : 0u));
+    ls_cl_key_add(&key, (unsigned)(group / 16));
+    *kernel = ls_cl_find(device, &key);
+    if (*kernel != NULL)
+        return LS_OK;
+    struct ls_cl_text text = {.data = NULL};
+    ls_cl_add(&text,
+              "#define LS_MOVE %d\n#define LS_ELEMENT %s\n#define LS_GROUP %d\n#define LS_WIDE %d\n",
+              move, size == 1 ? "uchar" : "uint", (int)group, device->wide);
+    return ls_cl_build(device, &key, name, name, LS_CL_FAULT, &text, ls_cl_file_move, kernel);
+}
+
+/* dst[i] = value + i * step, for int32. */
+static ls_status count(struct ls_cl_device *device, const struct ls_fill_args *args)
+{
+    size_t group = group_for(device, args->n);
+    const struct ls_cl_kernel *kernel;
+    ls_status status = find_kernel(device, MOVE_COUNT, "count", sizeof(cl_int), group, &kernel);
+    if (status != LS_OK)
+        return status;
+    struct ls_cl_launch launch = ls_cl_begin(device, kernel);
+    ls_cl_pass_buffer(&launch, args->dst);
+    ls_cl_pass_long(&launch, args->n);
+    ls_cl_pass_int(&launch, (cl_int)args->value);
+    ls_cl_pass_int(&launch, (cl_int)args->step);
+    return ls_cl_run(&launch, 1, (size_t[3]){groups_of(args->n, group), 1, 1}, (size_t[3]){group, 1, 1});
+}
+
 ls_status ls_cl_fill(struct ls_device *base, const struct ls_fill_args *args)
 {
     struct ls_cl_device *device = ls_cl_device_of(base);
+    if (args->step != 0)
+        return count(device, args);
     size_t size = ls_dtype_size(args->dtype);
     unsigned char byte = (unsigned char)args->value;
     const void *pattern = size == 1 ? (const void *)&byte : (const void *)&args->value;
@@ -109,24 +145,6 @@ ls_status ls_cl_copy_nd(struct ls_device *base, const struct ls_copy_nd_args *ar
 }
 
 /* ---- gather and scatter_add ---- */
-
-static ls_status find_kernel(struct ls_cl_device *device, enum move move, const char *name,
-                             size_t size, size_t group, const struct ls_cl_kernel **kernel)
-{
-    struct ls_cl_key key = {.size = 0};
-    ls_cl_key_add(&key, LS_CL_MOVE);
-    ls_cl_key_add(&key, move);
-    ls_cl_key_add(&key, (unsigned)size | (device->wide ? 8u : 0u));
-    ls_cl_key_add(&key, (unsigned)(group / 16));
-    *kernel = ls_cl_find(device, &key);
-    if (*kernel != NULL)
-        return LS_OK;
-    struct ls_cl_text text = {.data = NULL};
-    ls_cl_add(&text,
-              "#define LS_MOVE %d\n#define LS_ELEMENT %s\n#define LS_GROUP %d\n#define LS_WIDE %d\n",
-              move, size == 1 ? "uchar" : "uint", (int)group, device->wide);
-    return ls_cl_build(device, &key, name, name, LS_CL_FAULT, &text, ls_cl_file_move, kernel);
-}
 
 ls_status ls_cl_gather(struct ls_device *base, const struct ls_gather_args *args)
 {

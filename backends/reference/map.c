@@ -262,9 +262,9 @@ static void plan_rows(struct plan *plan)
         last_use[args->output[k].source] = LS_MAP_ROWS;
     }
     uint32_t used = 0;
-    for (int r = 0; r < args->inputs; r++) {
+    for (int r = 0; r < LS_MAP_INPUTS; r++) {
         plan->slot[r] = NO_SLOT;
-        if (plan->access[r] == STAGED) {
+        if (r < args->inputs && plan->access[r] == STAGED) {
             plan->slot[r] = (uint8_t)plan->slots++;
             used |= 1u << plan->slot[r];
         }

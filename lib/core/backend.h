@@ -100,7 +100,7 @@ struct ls_map_args {
 };
 
 /* reduce: src (outer, r, inner) -> dst (outer, inner). dtype float32, or int32 for sum, prod, max and
- * min (modulo 2^32). argmax and argmin give int32 positions; the first one wins.
+ * min (modulo 2^32). argmax and argmin of float32 give int32 positions; the first one wins.
  * Sums: inner == 1 follows canon rule 9 (REDUCE), inner > 1 rule 8 (chain of adds in blocks). prod
  * is the same with * and 1. Max and min: `x > best ? x : best` from the first element on. r >= 1, but
  * sum and prod allow r == 0 (giving 0 and 1). */

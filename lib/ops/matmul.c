@@ -139,6 +139,8 @@ static ls_status dispatch(ls_context *ls, struct ls_gemm_args *g, ls_tensor a, l
     g->bias = bias ? ls_value_buffer(ls, bias) : NULL;
     if (ls_failed(ls))
         return ls->error;
+    if (g->k == 0)
+        g->a = g->b = g->c; /* nothing of A and B is read, but backends are spared a NULL */
     /* A batch of A against one B is one taller product: every output is the same chain. */
     if (g->stride_b == 0 && g->stride_a > 0 && !g->trans_a) {
         g->m *= g->batch;

@@ -212,7 +212,7 @@ static ls_tensor position(const char *name, enum ls_reduce_op op, ls_tensor a, i
 {
     const struct ls_value *v, *o;
     ls_context *ls = ls_op_enter(name, &a, 1, &v);
-    if (!ls || !summable(ls, name, v))
+    if (!ls || !ls_op_dtype(ls, name, v, LS_FLOAT32))
         return LS_NIL;
     int at = ls_op_axis(ls, name, axis, &v->shape);
     if (at < 0)

@@ -20,6 +20,15 @@ def uniform(seed, step, shape, low, high):
     return np.reshape(float(low) + u * float(np.float32(high - low)), shape)
 
 
+def normal(seed, step, shape, mean, stddev):
+    """Box and Muller, as canon_normal4 in shaders/canon_trig.h says: of words x, y, z, w in fours."""
+    n = int(np.prod(shape))
+    w = (words(seed, step, (n + 3) // 4 * 4) >> 8).astype(np.float64).reshape(-1, 2)
+    radius, turn = np.sqrt(-2 * np.log((w[:, 0] + 1) * 2.0**-24)), 2 * np.pi * w[:, 1] * 2.0**-24
+    z = np.stack([radius * np.cos(turn), radius * np.sin(turn)], 1).reshape(-1)[:n]
+    return np.reshape(float(np.float32(mean)) + z * float(np.float32(stddev)), shape)
+
+
 def families():
     f = Family("random")
     # attrs: the seed, the number of draws since it was set, the shape
@@ -30,4 +39,10 @@ def families():
         truth = uniform(seed, draw, shape, low, high)
         bound = 0.0 if (low, high) == (0, 1) else 2.0**-24
         f.exact(name, "random_uniform", [], [truth], attrs=[seed, draw, *shape], reals=[low, high], bounds=[bound])
+    for name, seed, draw, shape, mean, stddev in [
+            ("first", 0, 0, (12,), 0, 1), ("second_draw", 42, 1, (3, 3), 0, 1), ("moments", 0x0123456789ABCDEF, 0, (2, 5), -0.5, 0.05),
+            ("scalar", 3, 0, (), 0, 1)]:
+        truth = normal(seed, draw, shape, mean, stddev)
+        f.exact(name, "random_normal", [], [truth], attrs=[seed, draw, *shape], reals=[mean, stddev],
+                bounds=[8 * 2.0**-24 * float(np.max(np.abs(truth)))])
     return [f]

@@ -107,7 +107,7 @@ LS_API ls_tensor ls_mean(ls_tensor a, const int *axes, int count, bool keepdims)
 /** Largest (smallest) element; float32 or int32; the gradient is split evenly among ties. */
 LS_API ls_tensor ls_max(ls_tensor a, const int *axes, int count, bool keepdims);
 LS_API ls_tensor ls_min(ls_tensor a, const int *axes, int count, bool keepdims);
-/** Position of the largest (smallest) element along one axis, int32; the first one wins. */
+/** Position of the largest (smallest) float32 element along one axis, int32; the first one wins. */
 LS_API ls_tensor ls_argmax(ls_tensor a, int axis);
 LS_API ls_tensor ls_argmin(ls_tensor a, int axis);
 /** Sums a over the dimensions in which it was broadcast, back to `shape`. */
