@@ -20,7 +20,8 @@ int main(void)
 
     float values[] = {ls_item(y), ls_item(slope), ls_item(curvature)};
     if (ls_error(ls) == LS_OK)
-        printf("x = 3: x^3 = %g, first derivative %g, second %g\n", (double)values[0], (double)values[1], (double)values[2]);
+        printf("x = 3: x^3 = %g, first derivative %g, second %g\n", (double)values[0], (double)values[1],
+               (double)values[2]);
     else
         fprintf(stderr, "first: %s\n", ls_error_message(ls));
     return ls_close(&ls) == LS_OK ? 0 : 1;

@@ -3,22 +3,23 @@
 #define LS_CANON_EXP_H
 
 /* e^x. Domain: all. Inf -> Inf, -Inf -> +0; a result below 2^-126 is +0 (rule 17).
- * n = rint(x / ln 2), r = x - n ln 2, e^x = 2^n (1 + r + r^2 q(r)). The first part of ln 2 has
- * 15 bits, so n times it is exact. 2^n is added to the exponent.
- * fpminimax(exp(x), [|2,...,6|], [|SG...|], [-0.3467;0.3467], floating, relative, 1+x): 2^-28.1 */
+ * n = rint(x / ln 2 - 0.085), r = x - n ln 2, e^x = 2^n (1 + r + r^2 q(r)). The first part of
+ * ln 2 has 15 bits, so n times it is exact; 2^n is added to the exponent. The shift by 0.085
+ * keeps r above -0.289, where 1 + ... < 1 has small ulps and |r + r^2 q| must be below 1/4.
+ * fpminimax(exp(x), [|2,...,6|], [|SG...|], [-0.2885;0.4072], floating, relative, 1+x): 2^-28.2 */
 LS_FN float canon_exp(float x)
 {
-    float shifted = LS_FMA(x, 1.44269502f, LS_ROUNDER);
+    float shifted = LS_FMA(x, 1.44269502f, -0.085f) + LS_ROUNDER;
     float n = shifted - LS_ROUNDER;
     float r = LS_FMA(n, -0.693145752f, x);
     r = LS_FMA(n, -1.42860677e-6f, r);
-    float q = LS_FMA(r, 1.37825042e-3f, 8.36867467e-3f);
-    q = LS_FMA(q, r, 4.16689627e-2f);
-    q = LS_FMA(q, r, 0.166665211f);
-    q = LS_FMA(q, r, 0.499999911f);
+    float q = LS_FMA(r, 1.46372116e-3f, 8.36053956e-3f);
+    q = LS_FMA(q, r, 4.16584535e-2f);
+    q = LS_FMA(q, r, 0.166665688f);
+    q = LS_FMA(q, r, 0.500000179f);
     float y = LS_FMA(r * r, q, r) + 1.0f;
     y = LS_FLOAT(LS_BITS(y) + (LS_BITS(shifted) << 23));
-    y = LS_SELECT(x < -87.3365479f, 0.0f, y);
+    y = LS_SELECT(x < -87.3365402f, 0.0f, y);
     y = LS_SELECT(x > 88.7228317f, LS_INFINITY, y);
     return LS_SELECT(x == x, y, x);
 }
@@ -153,20 +154,20 @@ LS_FN float canon_tanh(float x)
 }
 
 /* 1 / (1 + e^-x). Domain: all. -Inf -> +0, Inf -> 1; +0 where exp(x) is below 2^-126 (rule 17).
- * e = e^-|x| is kept in two parts, and so is 1 + e; the quotient 1/(1+e), or e/(1+e) for
+ * e = e^-|x|, as in exp, is kept in two parts, and so is 1 + e; the quotient 1/(1+e), or e/(1+e) for
  * negative x, is corrected once by its remainder. */
 LS_FN float canon_sigmoid(float x)
 {
     float a = LS_ABS(x);
     float inside = LS_SELECT(a < 88.0f, -a, -88.0f);
-    float shifted = LS_FMA(inside, 1.44269502f, LS_ROUNDER);
+    float shifted = LS_FMA(inside, 1.44269502f, -0.085f) + LS_ROUNDER;
     float n = shifted - LS_ROUNDER;
     float r = LS_FMA(n, -0.693145752f, inside);
     r = LS_FMA(n, -1.42860677e-6f, r);
-    float q = LS_FMA(r, 1.37825042e-3f, 8.36867467e-3f);
-    q = LS_FMA(q, r, 4.16689627e-2f);
-    q = LS_FMA(q, r, 0.166665211f);
-    q = LS_FMA(q, r, 0.499999911f);
+    float q = LS_FMA(r, 1.46372116e-3f, 8.36053956e-3f);
+    q = LS_FMA(q, r, 4.16584535e-2f);
+    q = LS_FMA(q, r, 0.166665688f);
+    q = LS_FMA(q, r, 0.500000179f);
     float s = LS_FMA(r * r, q, r);
     float y = s + 1.0f;
     float y_low = s - (y - 1.0f);
@@ -182,7 +183,7 @@ LS_FN float canon_sigmoid(float x)
     float rest = LS_FMA(-quotient, d, numerator) + numerator_low;
     rest = LS_FMA(-quotient, d_low, rest);
     float z = LS_FMA(rest, reciprocal, quotient);
-    z = LS_SELECT(x < -87.3365479f, 0.0f, z);
+    z = LS_SELECT(x < -87.3365402f, 0.0f, z);
     return LS_SELECT(x == x, z, x);
 }
 

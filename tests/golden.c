@@ -23,7 +23,7 @@ struct reader {
     FILE *report;
 };
 
-static const char *const keywords[] = {"case",   "op",        "covers",   "flags",     "attrs",  "reals", "input",
+static const char *const keywords[] = {"case",    "op",     "covers",    "flags",    "attrs",     "reals",  "input",
                                        "pattern", "output", "cotangent", "gradient", "direction", "second", "end"};
 
 static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }

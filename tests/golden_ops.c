@@ -131,7 +131,9 @@ static int call_arange(ls_context *ls, const struct golden_case *c, const ls_ten
 /* attrs: transpose_a, transpose_b, activation; a third input is the bias */
 static int call_matmul(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
 {
-    ls_matmul_options options = {.a = in[0], .b = in[1], .transpose_a = c->attr[0] != 0,
+    ls_matmul_options options = {.a = in[0],
+                                 .b = in[1],
+                                 .transpose_a = c->attr[0] != 0,
                                  .transpose_b = c->attr[1] != 0,
                                  .activation = (ls_activation)c->attr[2]};
     (void)ls;
@@ -314,11 +316,12 @@ struct golden_op {
     ls_tensor (*unary)(ls_tensor);
     ls_tensor (*binary)(ls_tensor, ls_tensor);
     ls_tensor (*ternary)(ls_tensor, ls_tensor, ls_tensor);
-    ls_tensor (*of_axis)(ls_tensor, int);                  /* attrs: the axis */
+    ls_tensor (*of_axis)(ls_tensor, int);                   /* attrs: the axis */
     ls_tensor (*reduce)(ls_tensor, const int *, int, bool); /* attrs: keepdims, then axes or MISSING */
     golden_call *call;
 };
 
+/* clang-format off */
 #define UNARY(op) {.name = #op, .unary = ls_##op}
 #define BINARY(op) {.name = #op, .binary = ls_##op}
 #define TERNARY(op) {.name = #op, .ternary = ls_##op}
@@ -343,6 +346,7 @@ static const struct golden_op ops[] = {
     CALL(net_power), CALL(net_shared), CALL(net_mlp), CALL(net_attention), CALL(net_norm), CALL(net_logsumexp),
     CALL(net_penalty),
 };
+/* clang-format on */
 #undef UNARY
 #undef BINARY
 #undef TERNARY
@@ -417,7 +421,8 @@ static bool shapes_agree(ls_shape a, ls_shape b)
 
 /* The elements of `t`, which must have that type and shape; of nil, which as a gradient means zero, zeros.
  * NULL, with the failure said, if that cannot be had. The caller frees. */
-static void *fetch(struct run *run, const char *what, int index, ls_tensor t, const struct golden_array *like, bool may_be_nil)
+static void *fetch(struct run *run, const char *what, int index, ls_tensor t, const struct golden_array *like,
+                   bool may_be_nil)
 {
     size_t bytes = (size_t)like->size * ls_dtype_size(like->dtype);
     void *data = calloc(bytes ? bytes : 1, 1);

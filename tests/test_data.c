@@ -2,6 +2,8 @@
  *
  * IDX files, whole and damaged in every way.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -271,22 +271,22 @@ static uint64_t add_hashes(uint64_t a, uint64_t b)
     return (uint64_t)high << 32 | (uint32_t)((uint32_t)a + (uint32_t)b);
 }
 
-static double in_range(double v)
+static inline double in_range(double v)
 {
     const double limit = 0x1p128;
-    return v > limit ? limit : v < -limit ? -limit : v;
+    v = v > limit ? limit : v;
+    return v < -limit ? -limit : v;
 }
 
-static double error_in_ulp(double result, double exact)
+/* The power of two 2^(23 - e), where e is the exponent of the exact result as a float. */
+static inline double ulps_per_unit(double exact)
 {
+    double size = fabs(exact) < 0x1p-126 ? 0x1p-126 : exact;
     uint64_t bits;
-    memcpy(&bits, &exact, sizeof bits);
-    int exponent = (int)((bits >> 52) & 0x7ff) - 1023;
-    exponent = exponent < -126 ? -126 : exponent > 127 ? 127 : exponent;
-    bits = (uint64_t)(1023 + 23 - exponent) << 52;
-    double per_ulp;
-    memcpy(&per_ulp, &bits, sizeof per_ulp);
-    return fabs(in_range(result) - exact) * per_ulp;
+    memcpy(&bits, &size, sizeof bits);
+    bits = (UINT64_C(2069) << 52) - (bits & UINT64_C(0x7ff0000000000000));
+    memcpy(&size, &bits, sizeof size);
+    return size;
 }
 
 static void keep_worse(Worst *worst, double error, float x, float y)
@@ -311,21 +311,36 @@ static void measure_block(const Function *function, const float *x, const float 
                                              : function->oracle2((double)x[i], (double)y[i]));
     report->hash = add_hashes(report->hash, hash_block(x, function->block ? NULL : y, result));
 
+    /* First without branches, which vectorises; then the block's own worst, if it is news. */
+    double error[BLOCK];
+    double worst_normal = 0;
+    double worst_subnormal = 0;
+    int wrong = 0;
+    int kept = 0;
     for (int i = 0; i < BLOCK; i++) {
-        bool is_nan = result[i] != result[i];
-        if (is_nan || exact[i] != exact[i]) {
-            if (is_nan != (exact[i] != exact[i])) {
-                report->wrong_class++;
-                report->example = (Worst){1, x[i], y ? y[i] : 0};
-            }
-            continue;
-        }
-        double error = error_in_ulp((double)result[i], exact[i]);
+        bool nan_result = result[i] != result[i];
+        bool nan_exact = exact[i] != exact[i];
+        double value = fabs(in_range((double)result[i]) - exact[i]) * ulps_per_unit(exact[i]);
+        value = nan_result | nan_exact ? 0 : value;
         bool tiny = fabs(exact[i]) < 0x1p-126;
-        report->kept += tiny && result[i] != 0;
-        Worst *worst = tiny ? &report->subnormal : &report->normal;
-        if (error >= worst->error)
-            keep_worse(worst, error, x[i], y ? y[i] : 0);
+        wrong += nan_result != nan_exact;
+        kept += tiny & (result[i] != 0);
+        error[i] = value;
+        double normal = tiny ? 0 : value;
+        double subnormal = tiny ? value : 0;
+        worst_normal = normal > worst_normal ? normal : worst_normal;
+        worst_subnormal = subnormal > worst_subnormal ? subnormal : worst_subnormal;
+    }
+    report->wrong_class += (uint64_t)wrong;
+    report->kept += (uint64_t)kept;
+    if (!wrong && worst_normal < report->normal.error &&
+        worst_subnormal < report->subnormal.error)
+        return;
+    for (int i = 0; i < BLOCK; i++) {
+        bool tiny = fabs(exact[i]) < 0x1p-126;
+        keep_worse(tiny ? &report->subnormal : &report->normal, error[i], x[i], y ? y[i] : 0);
+        if ((result[i] != result[i]) != (exact[i] != exact[i]))
+            report->example = (Worst){1, x[i], y ? y[i] : 0};
     }
 }
 

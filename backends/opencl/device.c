@@ -237,6 +237,16 @@ static ls_status choose(const char *which, struct found *chosen, struct ls_devic
     return LS_NOT_FOUND;
 }
 
+/* Whether work-items should use vectors: on a CPU whose driver runs them as such. A driver that
+ * splits vectors and puts one work-item into each lane (llvmpipe) is better served as GPUs are. */
+static bool prefers_vectors(const struct ls_cl_device *device)
+{
+    cl_ulong type = DEVICE_NUMBER(device->id, CL_DEVICE_TYPE, cl_ulong);
+    cl_uint width = DEVICE_NUMBER(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, cl_uint);
+    bool cpu = (type & CL_DEVICE_TYPE_CPU) != 0 && (type & CL_DEVICE_TYPE_GPU) == 0;
+    return (cpu && width >= 4) || device->max_group < 256 || device->local_memory < 16384;
+}
+
 /* Options of every program. The pragma against contraction is in the source: no option does it. */
 static void set_options(struct ls_cl_device *device)
 {
@@ -320,9 +330,7 @@ static ls_status open_device(const char *which, struct ls_device **opened,
     device->id = chosen.device;
     device->max_group = DEVICE_NUMBER(device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, size_t);
     device->local_memory = DEVICE_NUMBER(device->id, CL_DEVICE_LOCAL_MEM_SIZE, cl_ulong);
-    cl_ulong type = DEVICE_NUMBER(device->id, CL_DEVICE_TYPE, cl_ulong);
-    device->wide = ((type & CL_DEVICE_TYPE_CPU) != 0 && !device->base.info.is_gpu) ||
-                   device->max_group < 256;
+    device->wide = prefers_vectors(device);
     set_options(device);
     device->identity = identity_of(device);
     ls_cl_cache_init(device);

@@ -8,10 +8,10 @@
 
 #include "slots.h"
 
-#if defined __AVX512F__
+#if defined __AVX512F__ /* 32 registers of 16: 24 sums */
 enum { TILE_ROWS = 12, TILE_COLUMNS = 32 };
 #define EVERY_ROW_COUNT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
-#elif defined __AVX2__ || defined __aarch64__
+#elif defined __AVX2__ || defined __aarch64__ /* 16 of 8: 12 sums, or 32 of 4: 24 sums */
 enum { TILE_ROWS = 6, TILE_COLUMNS = 16 };
 #define EVERY_ROW_COUNT(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else

@@ -162,8 +162,8 @@ def work(name, answers):
     start = time.perf_counter()
     version, jobs = PEERS[name][0]()
     jobs["mlp"]()
-    print(json.dumps({"version": version, "jobs": list(jobs), "first_step_s": time.perf_counter() - start}), file=answers,
-          flush=True)
+    hello = {"version": version, "jobs": list(jobs), "first_step_s": time.perf_counter() - start}
+    print(json.dumps(hello), file=answers, flush=True)
     warm = set()
     for line in sys.stdin:
         request = json.loads(line)

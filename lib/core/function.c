@@ -385,8 +385,11 @@ ls_function *ls_function_create(ls_context *ls, ls_function_body *body, void *us
     }
     if (!f || !f->in || !f->out || ls_own(ls, f, destroy_function) != LS_OK) {
         ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a function");
-        if (f)
-            destroy_function(f);
+        if (f) {
+            free(f->in);
+            free(f->out);
+        }
+        free(f);
         return NULL;
     }
     return f;

@@ -30,7 +30,7 @@ ls_tensor ls_sparse_labels(const char *who, ls_tensor y_true, ls_tensor y_pred)
         bool one_hot = predictions.rank > 0 && ls_shape_equal(&labels, &predictions);
         ls_fail(ls, LS_SHAPE_MISMATCH, "%s: labels %s do not fit predictions %s: needs one class number for each row%s",
                 who, ls_text(ls_shape_of_tensor(y_true)).text, ls_text(predictions).text,
-                one_hot ? "; ls_argmax(labels, -1) makes numbers of one-hot labels" : "");
+                one_hot ? "; of one-hot labels, ls_argmax makes numbers" : "");
         return (ls_tensor){0};
     }
     return dtype == LS_INT32 ? y_true : ls_cast(y_true, LS_INT32);

@@ -173,7 +173,7 @@ ls_gradients ls_gradients_of(ls_tape *tape, ls_tensor target, ls_variables varia
         return none;
     if (!variables.lists) {
         ls_fail(ls, LS_INVALID_ARGUMENT,
-                "gradients_of: the list of variables was not made by a layer; call ls_gradient with an array of your own");
+                "gradients_of: the list of variables was not made by a layer; call ls_gradient with your own array");
         return none;
     }
     ls_tensor *items = ls_lists_take(variables.lists, ls, variables.count);

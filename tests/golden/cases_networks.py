@@ -49,8 +49,8 @@ def matmul(f):
     # Longer than the blocks of canon.md rule 6, and wider than a register tile.
     plain = lambda a, b: tf.matmul(a, b)
     f.patterned("long_inner", "matmul", plain, [((2, 1500), 1), ((1500, 3), 2)], attrs=[0, 0, 0])
-    f.patterned("longer_inner", "matmul", lambda a, b: tf.matmul(a, b, transpose_b=True), [((2, 2049), 3), ((2, 2049), 4)],
-                attrs=[0, 1, 0])
+    f.patterned("longer_inner", "matmul", lambda a, b: tf.matmul(a, b, transpose_b=True), 
+                [((2, 2049), 3), ((2, 2049), 4)], attrs=[0, 1, 0])
     f.patterned("tails", "matmul", lambda a, b: tf.reshape(tf.matmul(a, b, transpose_a=True), (17, 19)),
                 [((7, 17), 5), ((7, 19), 6)], attrs=[1, 0, 0])
 
@@ -82,7 +82,8 @@ def softmax(f):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
     f.case("large", "sparse_softmax_cross_entropy", cross_entropy,
            [np.int32([1, 0, 2]), np.float32([[1e4, 0, 0], [1e4, 0, -1e4], [5, 5, 5]])], order=1, kink=True)
-    f.patterned("many_classes", "sparse_softmax_cross_entropy", cross_entropy, [np.int32([0, 4200, 777]), ((3, 4201), 9)])
+    f.patterned("many_classes", "sparse_softmax_cross_entropy", cross_entropy,
+                [np.int32([0, 4200, 777]), ((3, 4201), 9)])
 
 
 # The functions below are written again, with ls_ ops, in tests/golden_ops.c.

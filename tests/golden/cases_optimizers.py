@@ -106,9 +106,11 @@ def optimizers(f):
     case(f, "wgan", "update_adam_rate", f_rate, [], [1e-4, 0.5, 0.9])
 
     rows = ["flush_square", "flush_first", "flush_second"]
-    for name, start, lr, beta1, beta2, epsilon in [("keras", w, 1e-3, 0.9, 0.999, 1e-7), ("from_zero", zero, 1e-3, 0.9, 0.999, 1e-7),
-                                                   ("wgan", w, 1e-4, 0.5, 0.9, 1e-7), ("large_epsilon", w, 0.01, 0.9, 0.99, 0.1)]:
-        truth = case(f, name, "update_adam", adam, [start, zero, zero, gradients], [lr, beta1, beta2, epsilon], covers=rows)
+    for name, start, lr, beta1, beta2, epsilon in [
+            ("keras", w, 1e-3, 0.9, 0.999, 1e-7), ("from_zero", zero, 1e-3, 0.9, 0.999, 1e-7),
+            ("wgan", w, 1e-4, 0.5, 0.9, 1e-7), ("large_epsilon", w, 0.01, 0.9, 0.99, 0.1)]:
+        truth = case(f, name, "update_adam", adam, [start, zero, zero, gradients], [lr, beta1, beta2, epsilon],
+                     covers=rows)
         check_keras(keras.optimizers.Adam(lr, beta1, beta2, epsilon), start, gradients, truth)
     # g * g counts as 0 below |g| = 2^-50: v stays 0 there.
     g = np.float32([[2.0**-50, 2.0**-51, -(2.0**-49), 1.25 * 2.0**-50, -0.9 * 2.0**-50, 2.0**-48]])

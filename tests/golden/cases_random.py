@@ -34,13 +34,14 @@ def families():
     # attrs: the seed, the number of draws since it was set, the shape
     for name, seed, draw, shape, low, high in [
             ("first", 0, 0, (8,), 0, 1), ("second_draw", 0, 1, (2, 3), 0, 1), ("third_draw", 42, 2, (5,), 0, 1),
-            ("long_seed", 0x0123456789ABCDEF, 0, (9,), 0, 1), ("range", 7, 0, (3, 4), -0.3, 0.7), ("scalar", 3, 0, (), 0, 1),
-            ("nothing", 3, 0, (0, 2), 0, 1)]:
+            ("long_seed", 0x0123456789ABCDEF, 0, (9,), 0, 1), ("range", 7, 0, (3, 4), -0.3, 0.7),
+            ("scalar", 3, 0, (), 0, 1), ("nothing", 3, 0, (0, 2), 0, 1)]:
         truth = uniform(seed, draw, shape, low, high)
         bound = 0.0 if (low, high) == (0, 1) else 2.0**-24
         f.exact(name, "random_uniform", [], [truth], attrs=[seed, draw, *shape], reals=[low, high], bounds=[bound])
     for name, seed, draw, shape, mean, stddev in [
-            ("first", 0, 0, (12,), 0, 1), ("second_draw", 42, 1, (3, 3), 0, 1), ("moments", 0x0123456789ABCDEF, 0, (2, 5), -0.5, 0.05),
+            ("first", 0, 0, (12,), 0, 1), ("second_draw", 42, 1, (3, 3), 0, 1),
+            ("moments", 0x0123456789ABCDEF, 0, (2, 5), -0.5, 0.05),
             ("scalar", 3, 0, (), 0, 1)]:
         truth = normal(seed, draw, shape, mean, stddev)
         f.exact(name, "random_normal", [], [truth], attrs=[seed, draw, *shape], reals=[mean, stddev],

@@ -22,9 +22,10 @@ def shape(f):
         f.case(f"axis_{axis}", "expand_dims", lambda x, a=axis: tf.expand_dims(x, a), [random("expand", 2, 3)],
                attrs=[axis])
     f.case("scalar", "expand_dims", lambda x: tf.expand_dims(x, 0), [random("expand")], attrs=[0])
-    for name, source, axes in [("matrix", (2, 3), (1, 0)), ("identity", (2, 3), (0, 1)), ("cycle", (2, 3, 4), (2, 0, 1)),
-                               ("rank4", (2, 3, 2, 2), (0, 3, 1, 2)), ("negative", (2, 3, 2), (-1, 0, -2)),
-                               ("empty", (2, 0, 3), (2, 1, 0)), ("row", (3,), (0,))]:
+    for name, source, axes in [
+            ("matrix", (2, 3), (1, 0)), ("identity", (2, 3), (0, 1)), ("cycle", (2, 3, 4), (2, 0, 1)),
+            ("rank4", (2, 3, 2, 2), (0, 3, 1, 2)), ("negative", (2, 3, 2), (-1, 0, -2)),
+            ("empty", (2, 0, 3), (2, 1, 0)), ("row", (3,), (0,))]:
         positive = [a % len(source) for a in axes]
         f.case(name, "transpose", lambda x, p=positive: tf.transpose(x, p), [random(name, *source)], attrs=axes)
     f.case("reverse", "transpose", tf.transpose, [random("reverse", 2, 3, 2)])
@@ -66,11 +67,12 @@ def shape(f):
             attrs=[2, 1, 2, 2, 2, 1, -1, -2])
     f.case("scalar", "slice", tf.identity, [random("slice_scalar")], attrs=[0, 0])
 
-    for name, sources, axis in [("one", [(2, 3)], 0), ("rows", [(2, 3), (1, 3)], 0), ("columns", [(2, 1), (2, 2), (2, 1)], -1),
+    for name, sources, axis in [("one", [(2, 3)], 0), ("rows", [(2, 3), (1, 3)], 0),
+                                ("columns", [(2, 1), (2, 2), (2, 1)], -1),
                                 ("middle", [(2, 1, 2), (2, 2, 2)], 1), ("empty", [(0, 2), (2, 2), (0, 2)], 0),
                                 ("vectors", [(2,), (3,)], 0)]:
-        f.case(name, "concat", lambda *x, a=axis: tf.concat(x, a), [random(f"{name}_{i}", *s) for i, s in enumerate(sources)],
-               attrs=[axis])
+        f.case(name, "concat", lambda *x, a=axis: tf.concat(x, a),
+               [random(f"{name}_{i}", *s) for i, s in enumerate(sources)], attrs=[axis])
     f.exact("int32", "concat", [np.int32([[1], [2]]), np.int32([[3, 4], [5, 6]])], [np.int32([[1, 3, 4], [2, 5, 6]])],
             attrs=[1])
     f.case("matrix", "stop_gradient", tf.stop_gradient, [random("stop", 2, 2)])
@@ -118,7 +120,8 @@ def reductions(f):
     a = np.int32([[2**31 - 1, 5, -3], [7, -2**31, 0]])
     for axes in ([0], [1]):
         wide = a.astype(np.int64).sum(axes[0])
-        f.exact(f"int32_axis_{axes[0]}", "sum", [a], [((wide + 2**31) % 2**32 - 2**31).astype(np.int32)], attrs=[0, *axes])
+        f.exact(f"int32_axis_{axes[0]}", "sum", [a], [((wide + 2**31) % 2**32 - 2**31).astype(np.int32)],
+                attrs=[0, *axes])
         f.exact(f"int32_axis_{axes[0]}", "max", [a], [a.max(axes[0])], attrs=[0, *axes])
         f.exact(f"int32_axis_{axes[0]}", "min", [a], [a.min(axes[0])], attrs=[0, *axes])
     f.exact("int32_all", "sum", [np.int32([[1, 2], [3, 4]])], [np.int32(10)], attrs=[0, MISSING])
@@ -141,11 +144,12 @@ def indexing(f):
     for name, source, ids, axis in [
             ("rows", (4, 3), [2, 0, 2, 3], 0), ("matrix_of_ids", (3, 2), [[0, 2], [1, 1]], 0),
             ("columns", (2, 4), [3, 3, 0], 1), ("last", (2, 2, 3), [2, 0], -1), ("one", (3, 2), 1, 0),
-            ("middle", (2, 3, 2), [[1, 1], [0, 2]], 1), ("no_ids", (3, 2), np.zeros(0), 0), ("vector", (5,), [4, 0, 4], 0),
-            ("empty_rows", (3, 0), [1, 2], 0)]:
+            ("middle", (2, 3, 2), [[1, 1], [0, 2]], 1), ("no_ids", (3, 2), np.zeros(0), 0),
+            ("vector", (5,), [4, 0, 4], 0), ("empty_rows", (3, 0), [1, 2], 0)]:
         ids = np.asarray(ids).astype(np.int32)
         random = Random(f"index/{name}")
-        f.case(name, "gather", lambda x, i, a=axis: tf.gather(x, i, axis=a), [random.uniform(source), ids], attrs=[axis])
+        f.case(name, "gather", lambda x, i, a=axis: tf.gather(x, i, axis=a), [random.uniform(source), ids],
+               attrs=[axis])
         a = axis % len(source)
         updates = source[:a] + ids.shape + source[a + 1:]
 
@@ -169,7 +173,8 @@ def indexing(f):
     def one_hot(labels, depth):
         return (np.asarray(labels)[..., None] == np.arange(depth)).astype(np.float32)
 
-    for name, labels, depth in [("vector", [0, 2, 1, 2], 3), ("out_of_range", [-1, 3, 1, 100], 3), ("matrix", [[1, 0], [3, 2]], 4),
+    for name, labels, depth in [("vector", [0, 2, 1, 2], 3), ("out_of_range", [-1, 3, 1, 100], 3),
+                                ("matrix", [[1, 0], [3, 2]], 4),
                                 ("scalar", 1, 2), ("no_labels", np.zeros((0,)), 3), ("no_depth", [0, 1], 0)]:
         labels = np.asarray(labels).astype(np.int32)
         f.exact(name, "one_hot", [labels], [one_hot(labels, depth)], attrs=[depth])
