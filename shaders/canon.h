@@ -156,7 +156,7 @@ LS_FN float canon_fma_by_integers(float a, float b, float c)
     uint no_addend = LS_SELECT((c_bits & 0x7fffffffu) == 0u, 1u, 0u);
     uint zero_sign = p_sign & c_sign;
     bits = LS_SELECT(no_product == 1u, LS_SELECT(no_addend == 1u, zero_sign, c_bits), bits);
-    float product = a * b;
+    float product = a * b; /* exact: infinite or NaN where it is used */
     float special = product + c;
     float result = LS_FLOAT(bits);
     result = LS_SELECT(c_field == 255u, c, result);

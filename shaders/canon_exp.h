@@ -111,7 +111,7 @@ LS_FN float canon_log_sum(float u, float u_low, float doublings)
     float e = LS_TO_FLOAT(exponent) + doublings;
     uint down = LS_UINT(LS_SELECT(exponent > 126, 126, exponent)) << 23;
     float g = LS_FLOAT((offset & 0x007fffffu) + 0x3f2aaaabu) - 1.0f;
-    float g_low = u_low * LS_FLOAT(0x3f800000u - down);
+    float g_low = u_low * LS_FLOAT(0x3f800000u - down); /* exact */
     float f = g + g_low;
     float f_low = g_low - (f - g);
     float sum = LS_FMA(e, 0.693145752f, f);
@@ -172,8 +172,8 @@ LS_FN float canon_sigmoid(float x)
     float y = s + 1.0f;
     float y_low = s - (y - 1.0f);
     float scale = LS_FLOAT((LS_BITS(shifted) << 23) + 0x3f800000u);
-    float e = y * scale;
-    float e_low = y_low * scale;
+    float e = y * scale; /* exact */
+    float e_low = y_low * scale; /* exact */
     float d = e + 1.0f;
     float d_low = (e - (d - 1.0f)) + e_low;
     float numerator = LS_SELECT(x < 0.0f, e, 1.0f);
@@ -220,7 +220,7 @@ LS_FN float canon_scale(float y, int n)
 }
 
 /* 2^(x + x_low) for |x_low| far below 1, with gradual underflow: 2^n (1 + r ln 2 + r^2 q(r)), where
- * r = x - n, and r ln 2 is kept in two parts.
+ * r = x - n, and 1 + r ln 2 is kept in two parts.
  * fpminimax(2^x, [|2,...,7|], [|SG...|], [-0.5001;0.5001], floating, relative, 1+x*ln(2)): 2^-33 */
 LS_FN float canon_exp2_sum(float x, float x_low)
 {
@@ -236,12 +236,10 @@ LS_FN float canon_exp2_sum(float x, float x_low)
     q = LS_FMA(q, r, 9.61807743e-3f);
     q = LS_FMA(q, r, 5.55041023e-2f);
     q = LS_FMA(q, r, 0.240226507f);
-    float linear = r * 0.693147182f;
-    float linear_low = LS_FMA(r, 0.693147182f, -linear);
-    linear_low = LS_FMA(r_low, 0.693147182f, linear_low);
-    linear_low = LS_FMA(r, -1.90465421e-9f, linear_low);
-    float start = linear + 1.0f;
-    float tail = (linear - (start - 1.0f)) + linear_low;
+    float start = LS_FMA(r, 0.693147182f, 1.0f);
+    float tail = LS_FMA(r, 0.693147182f, 1.0f - start);
+    tail = LS_FMA(r_low, 0.693147182f, tail);
+    tail = LS_FMA(r, -1.90465421e-9f, tail);
     float y = start + LS_FMA(r * r, q, tail);
     return canon_scale(y, LS_INT(LS_BITS(shifted) - 0x4b400000u));
 }
@@ -267,11 +265,11 @@ LS_FN canon_log_parts canon_log_split(float x)
     float shift = LS_SELECT(x < 1.17549435e-38f, -23.0f, 0.0f);
     uint offset = LS_BITS(scaled) - 0x3f2aaaabu;
     float f = LS_FLOAT((offset & 0x007fffffu) + 0x3f2aaaabu) - 1.0f;
-    float t = f * f;
-    float tail = t * canon_log_tail(f);
+    float square = f * f;
+    float tail = canon_log_tail(f);
     result.e = LS_TO_FLOAT(LS_INT(offset) >> 23) + shift;
-    result.high = f + tail;
-    result.low = tail - (result.high - f);
+    result.high = LS_FMA(square, tail, f);
+    result.low = LS_FMA(square, tail, f - result.high);
     return result;
 }
 
@@ -279,10 +277,9 @@ LS_FN canon_log_parts canon_log_split(float x)
 LS_FN float canon_log2(float x)
 {
     canon_log_parts l = canon_log_split(x);
-    float part = l.high * 1.44269502f;
-    float part_low = LS_FMA(l.high, 1.44269502f, -part);
+    float part = LS_FMA(l.high, 1.44269502f, l.low * 1.44269502f);
+    float part_low = LS_FMA(l.low, 1.44269502f, LS_FMA(l.high, 1.44269502f, -part));
     part_low = LS_FMA(l.high, 1.92596303e-8f, part_low);
-    part_low = LS_FMA(l.low, 1.44269502f, part_low);
     float sum = l.e + part;
     float y = sum + ((part - (sum - l.e)) + part_low);
     y = LS_SELECT(x == LS_INFINITY, x, y);
@@ -293,14 +290,12 @@ LS_FN float canon_log2(float x)
 LS_FN float canon_log10(float x)
 {
     canon_log_parts l = canon_log_split(x);
-    float part = l.high * 0.434294492f;
-    float part_low = LS_FMA(l.high, 0.434294492f, -part);
+    float part = LS_FMA(l.high, 0.434294492f, l.low * 0.434294492f);
+    float part_low = LS_FMA(l.low, 0.434294492f, LS_FMA(l.high, 0.434294492f, -part));
     part_low = LS_FMA(l.high, -1.010305e-8f, part_low);
-    part_low = LS_FMA(l.low, 0.434294492f, part_low);
     float sum = LS_FMA(l.e, 0.301025391f, part);
     float lost = part - LS_FMA(l.e, -0.301025391f, sum);
-    lost = LS_FMA(l.e, 4.60503907e-6f, lost);
-    float y = sum + (lost + part_low);
+    float y = sum + (LS_FMA(l.e, 4.60503907e-6f, lost) + part_low);
     y = LS_SELECT(x == LS_INFINITY, x, y);
     y = LS_SELECT(x == 0.0f, -LS_INFINITY, y);
     return LS_SELECT(x >= 0.0f, y, LS_NAN);
@@ -308,8 +303,8 @@ LS_FN float canon_log10(float x)
 
 /* x^y. Domain: x >= 0, or x < 0 and an integer y. Special values as C99 Annex F, but
  * pow(-0, y) = pow(+0, y) (rule 18).
- * log2 |x| in two floats by e + 2/ln 2 (s + s^3 c(s^2)), s = (m-1)/(m+1), sqrt(1/2) <= m < sqrt 2;
- * times y exactly; then 2^. c is kept in two parts where its size calls for it.
+ * log2 |x| in two floats by e + 2/ln 2 (s + s^3 c(s^2)), s = (m-1)/(m+1), sqrt(1/2) < m < sqrt 2;
+ * times y exactly; then 2^. |log2 m| < 1/2 for all these m, so that e - log2 |x| is exact.
  * fpminimax((atanh(sqrt(x))/sqrt(x)-1)/x, [|1,2,3,4|], [|SG...|], [2^-20;0.0401], floating,
  * absolute, 1/3): 2^-40 */
 LS_FN float canon_pow(float x, float y)
@@ -317,9 +312,9 @@ LS_FN float canon_pow(float x, float y)
     float a = LS_ABS(x);
     float scaled = LS_SELECT(a < 1.17549435e-38f, a * 8388608.0f, a);
     float shift = LS_SELECT(a < 1.17549435e-38f, -23.0f, 0.0f);
-    uint offset = LS_BITS(scaled) - 0x3f3504f3u;
+    uint offset = LS_BITS(scaled) - 0x3f3504f4u;
     float e = LS_TO_FLOAT(LS_INT(offset) >> 23) + shift;
-    float m = LS_FLOAT((offset & 0x007fffffu) + 0x3f3504f3u);
+    float m = LS_FLOAT((offset & 0x007fffffu) + 0x3f3504f4u);
     float f = m - 1.0f;
     float d = m + 1.0f;
     float s = LS_DIV(f, d);
@@ -330,25 +325,18 @@ LS_FN float canon_pow(float x, float y)
     float q = LS_FMA(t, 9.86717045e-2f, 0.110854246f);
     q = LS_FMA(q, t, 0.14286038f);
     q = LS_FMA(q, t, 0.199999988f);
-    float higher = q * t;
-    float c = higher + 0.333333343f;
-    float c_low = (higher - (c - 0.333333343f)) - 9.93410776e-9f;
+    float c = LS_FMA(q, t, 0.333333343f);
+    float c_low = LS_FMA(q, t, 0.333333343f - c) - 9.93410776e-9f;
     float u = t * c;
     float u_low = LS_FMA(t, c, -u);
     u_low = LS_FMA(t, c_low, u_low);
     u_low = LS_FMA(t_low, c, u_low);
-    float cubic = s * u;
-    float cubic_low = LS_FMA(s, u, -cubic);
-    cubic_low = LS_FMA(s, u_low, cubic_low);
-    cubic_low = LS_FMA(s_low, u, cubic_low);
-    float l = s + cubic;
-    float l_low = (cubic - (l - s)) + (cubic_low + s_low);
-    float part = l * 2.88539004f;
-    float part_low = LS_FMA(l, 2.88539004f, -part);
-    part_low = LS_FMA(l, 3.85192607e-8f, part_low);
-    part_low = LS_FMA(l_low, 2.88539004f, part_low);
-    float log2_x = e + part;
-    float log2_low = (part - (log2_x - e)) + part_low;
+    float l = LS_FMA(s, u, s);
+    float l_low = LS_FMA(s, u, s - l) + LS_FMA(s_low, u, LS_FMA(s, u_low, s_low));
+    float log2_x = LS_FMA(l, 2.88539004f, e);
+    float log2_low = LS_FMA(l, 2.88539004f, e - log2_x);
+    log2_low = LS_FMA(l, 3.85192607e-8f, log2_low);
+    log2_low = LS_FMA(l_low, 2.88539004f, log2_low);
 
     float y_size = LS_ABS(y);
     float bounded = LS_SELECT(y_size < 8589934592.0f, y_size, 8589934592.0f);

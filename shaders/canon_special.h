@@ -34,7 +34,8 @@ LS_FN float canon_cbrt(float x)
 }
 
 /* sqrt(x^2 + y^2) without undue overflow or underflow. An infinite argument gives Inf.
- * Both squares and the root are kept in two parts; large and small pairs are scaled. */
+ * The larger number is split, u^2 = top^2 + (u - top)(u + top), so that top^2 is exact; the sum of
+ * squares and the root are kept in two parts; large and small pairs are scaled. */
 LS_FN float canon_hypot(float x, float y)
 {
     float a = LS_ABS(x);
@@ -45,13 +46,14 @@ LS_FN float canon_hypot(float x, float y)
     float unscale = LS_SELECT(large > 1.15292150e18f, 1.18059162e21f, 1.0f);
     scale = LS_SELECT(large < 9.09494702e-13f, 7.92281625e28f, scale);
     unscale = LS_SELECT(large < 9.09494702e-13f, 1.26217745e-29f, unscale);
-    float u = large * scale;
-    float v = small * scale;
-    float u2 = u * u;
-    float v2 = v * v;
-    float low = LS_FMA(u, u, -u2) + LS_FMA(v, v, -v2);
-    float sum = u2 + v2;
-    low = low + (v2 - (sum - u2));
+    float u = large * scale; /* exact */
+    float v = small * scale; /* exact, or too small to matter */
+    float u_top = LS_FLOAT(LS_BITS(u) & 0xfffff000u);
+    float sum = LS_FMA(v, v, u_top * u_top);
+    float low = LS_FMA(v, v, LS_FMA(u_top, u_top, -sum));
+    float sum_all = LS_FMA(u - u_top, u + u_top, sum);
+    low = LS_FMA(u - u_top, u + u_top, sum - sum_all) + low;
+    sum = sum_all;
     float root = LS_SQRT(sum);
     float z = root + LS_DIV(LS_FMA(-root, root, sum) + low, root + root);
     z = z * unscale;
@@ -146,8 +148,8 @@ LS_FN canon_pair canon_exp_quarter(float a)
     tail = LS_FMA(r * r, q, tail);
     float scale = LS_FLOAT((LS_BITS(shifted) << 23) + 0x3e800000u);
     float y = start + tail;
-    result.high = y * scale;
-    result.low = (tail - (y - start)) * scale;
+    result.high = y * scale; /* exact */
+    result.low = (tail - (y - start)) * scale; /* exact */
     return result;
 }
 
@@ -197,11 +199,8 @@ LS_FN float canon_asinh(float x)
     float near_zero = LS_FMA(x * t, p, x);
 
     float inside = LS_SELECT(a < 4096.0f, a, 1.0f);
-    float square = inside * inside;
-    float square_low = LS_FMA(inside, inside, -square);
-    float sum = square + 1.0f;
-    float part = sum - square;
-    float sum_low = ((square - (sum - part)) + (1.0f - part)) + square_low;
+    float sum = LS_FMA(inside, inside, 1.0f);
+    float sum_low = LS_FMA(inside, inside, 1.0f - sum);
     float root = LS_SQRT(sum);
     float root_low = LS_DIV(LS_FMA(-root, root, sum) + sum_low, root + root);
     float u = root + inside;
@@ -221,17 +220,14 @@ LS_FN float canon_acosh(float x)
     float d = inside - 1.0f;
     float twice = d + d;
     float w = LS_FMA(d, d, twice);
-    float square = d * d;
-    float square_low = LS_FMA(d, d, -square);
-    float part = w - twice;
-    float w_low = ((twice - (w - part)) + (square - part)) + square_low;
+    float w_low = LS_FMA(d, d, twice - w);
     float root = LS_SQRT(w);
     float root_low = LS_DIV(LS_FMA(-root, root, w) + w_low, root + root);
     root_low = LS_SELECT(root > 0.0f, root_low, 0.0f);
     float more = root + d;
     float more_low = (d - (more - root)) + root_low;
     float u = more + 1.0f;
-    part = u - more;
+    float part = u - more;
     float u_low = ((more - (u - part)) + (1.0f - part)) + more_low;
     float half_u = LS_SELECT(x < 4096.0f, u, x);
     float half_low = LS_SELECT(x < 4096.0f, u_low, LS_DIV(-0.25f, x));
@@ -329,9 +325,8 @@ LS_FN float canon_erfc(float x)
     h = LS_FMA(h, t, 0.165256694f);
     h = LS_FMA(h, t, -0.13078013f);
     h = LS_FMA(h, t, -0.110255621f);
-    float rise = h * t;
-    float n = rise + 1.27097988f;
-    float n_low = (rise - (n - 1.27097988f)) + 4.19102264e-8f;
+    float n = LS_FMA(h, t, 1.27097988f);
+    float n_low = LS_FMA(h, t, 1.27097988f - n) + 4.19102264e-8f;
     float d = LS_FMA(a, 2.0f, 1.0f);
     float d_low = LS_SELECT(a > 0.5f, LS_FMA(a, 2.0f, -d) + 1.0f, 0.0f);
     float q = LS_DIV(n, d);
@@ -356,11 +351,8 @@ LS_FN float canon_erfc(float x)
     float e = one_plus + tail;
     float e_low = tail - (e - one_plus);
 
-    float y = e * q;
-    float y_low = LS_FMA(e, q, -y);
-    y_low = LS_FMA(e, q_low, y_low);
-    y_low = LS_FMA(e_low, q, y_low);
-    y = canon_scale(y + y_low, LS_INT(LS_BITS(shifted) - 0x4b400000u));
+    float y = LS_FMA(e, q, LS_FMA(e, q_low, e_low * q));
+    y = canon_scale(y, LS_INT(LS_BITS(shifted) - 0x4b400000u));
     y = LS_SELECT(x < 0.0f, 2.0f - y, y);
     y = LS_SELECT(LS_ABS(x) < 0.5f, near_zero, y);
     return LS_SELECT(x == x, y, x);
@@ -403,14 +395,10 @@ LS_FN float canon_erfinv(float x)
                                LS_FMA(root_low, 1.00371873f, -8.46223802e-9f));
     float slope = LS_SELECT(tail == 0u, p, q);
     float variable = LS_SELECT(tail == 0u, central, v);
-    float rise = slope * variable;
-    float rise_low = LS_FMA(slope, variable, -rise) + base_low;
-    float sum = base + rise;
-    float sum_low = (rise - (sum - base)) + rise_low;
+    float sum = LS_FMA(slope, variable, base);
+    float sum_low = LS_FMA(slope, variable, base - sum) + base_low;
     float scaled = x * 4294967296.0f;
-    float y = scaled * sum;
-    float y_low = LS_FMA(scaled, sum_low, LS_FMA(scaled, sum, -y));
-    y = (y + y_low) * 2.32830644e-10f;
+    float y = LS_FMA(scaled, sum, scaled * sum_low) * 2.32830644e-10f;
     y = LS_SELECT(LS_ABS(x) == 1.0f, LS_WITH_SIGN(LS_INFINITY, x), y);
     y = LS_SELECT(x == 0.0f, x, y);
     return LS_SELECT(LS_ABS(x) <= 1.0f, y, LS_NAN);

@@ -158,7 +158,7 @@ LS_FN canon_angle canon_reduce_turn(float x)
     canon_angle result;
     float a = LS_ABS(x);
     float t = LS_SELECT(a < 16777216.0f, a, 0.0f);
-    float even = (t * 0.5f + 8388608.0f) - 8388608.0f;
+    float even = LS_FMA(t, 0.5f, 8388608.0f) - 8388608.0f;
     float rest = LS_FMA(even, -2.0f, t);
     float shifted = LS_FMA(rest, 2.0f, LS_ROUNDER);
     result.high = LS_FMA(shifted - LS_ROUNDER, -0.5f, rest);
@@ -271,8 +271,8 @@ LS_FN float canon_atan2(float y, float x)
     float larger = LS_SELECT(a > b, a, b);
     float scale = LS_SELECT(larger > 1.84467441e19f, 2.16840434e-19f, 1.0f);
     scale = LS_SELECT(larger < 1e-18f, 4.61168602e18f, scale);
-    a = a * scale;
-    b = b * scale;
+    a = a * scale; /* exact */
+    b = b * scale; /* exact */
     uint diagonal = LS_SELECT(a >= b * 0.414213568f, 1u, 0u);
     uint steep = LS_SELECT(a > b * 2.41421366f, 1u, 0u);
     float difference = a - b;

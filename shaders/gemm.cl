@@ -45,87 +45,108 @@ LS_FN float16 ls_fma16(float a, float16 b, float16 c)
 #define ls_fma16(a, b, c) fma((float16)(a), b, c)
 #endif
 
-/* Rows 0..7 of a tile, or only as many as the tile has. */
-#define ROWS_8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#define ROWS_4(X) X(0) X(1) X(2) X(3)
-#define ROWS_2(X) X(0) X(1)
-#define ROWS_1(X) X(0)
+#ifndef ROWS
+#define ROWS 8 /* of a tile; with 32 columns as two vectors they fill the registers */
+#endif
+#define PANEL 32
 
-/* Stores up to 16 sums of one row, joined with the block results before (first == 0). */
-LS_FN void ls_put(float16 sum, __global float *c, __global const float *bias, long column, int count,
-                  int first, int last)
+/* Turns 16 rows of 16 into columns: four times, the rows of both halves are interleaved. */
+LS_FN void ls_transpose(float16 *x)
 {
-    if (count >= 16) {
-        float16 value = sum;
-        if (!first)
-            value = vload16(0, c) + sum;
-        if (last) {
-#if LS_BIAS
-            value = value + vload16(0, bias + column);
-#endif
-#if LS_HAS_ACTIVATION
-            float rest[16];
-            vstore16(value, 0, rest);
-            for (int l = 0; l < 16; l++)
-                rest[l] = LS_ACTIVATION(rest[l]);
-            value = vload16(0, rest);
-#endif
+    for (int round = 0; round < 4; round++) {
+        float16 t[16];
+        for (int i = 0; i < 8; i++) {
+            t[2 * i].even = x[i].lo;
+            t[2 * i].odd = x[i + 8].lo;
+            t[2 * i + 1].even = x[i].hi;
+            t[2 * i + 1].odd = x[i + 8].hi;
         }
-        vstore16(value, 0, c);
-    } else {
-        float rest[16];
-        vstore16(sum, 0, rest);
-        for (int l = 0; l < count; l++) {
-            float value = rest[l];
-            if (!first)
-                value = c[l] + value;
-            c[l] = last ? LS_FINISH(value, column + l) : value;
-        }
+        for (int i = 0; i < 16; i++)
+            x[i] = t[i];
     }
 }
 
-#define DECLARE(r) float16 low##r = 0.0f, high##r = 0.0f;
-#define STEP(r)                                                                                    \
-    {                                                                                              \
-        float x = LS_A(row + r, kk);                                                               \
-        low##r = ls_fma16(x, low, low##r);                                                         \
-        high##r = ls_fma16(x, high, high##r);                                                      \
+/* panel (length, 32) = op(B)[start.., column..], with +0 where B has no more columns. */
+LS_FN void ls_pack(__global const float *b, __local float *panel, long n, long k, long column,
+                   int count, long start, int length)
+{
+#if LS_TRANS_B
+    for (int j = 0; j < PANEL; j += 16) {
+        int i = 0;
+        for (; i + 16 <= length && j + 16 <= count; i += 16) {
+            float16 x[16];
+            for (int l = 0; l < 16; l++)
+                x[l] = vload16(0, &LS_B(start + i, column + j + l));
+            ls_transpose(x);
+            for (int l = 0; l < 16; l++)
+                vstore16(x[l], 0, panel + (i + l) * PANEL + j);
+        }
+        for (; i < length; i++)
+            for (int l = j; l < j + 16; l++)
+                panel[i * PANEL + l] = l < count ? LS_B(start + i, column + l) : 0.0f;
     }
-#define PUT(r)                                                                                     \
-    ls_put(low##r, c + (row + r) * n + column, bias, column, count, first, last);                 \
-    if (count > 16)                                                                                \
-        ls_put(high##r, c + (row + r) * n + column + 16, bias, column + 16, count - 16, first, last);
+#else
+    for (int i = 0; i < length; i++)
+        if (count == PANEL) {
+            vstore16(vload16(0, &LS_B(start + i, column)), 2 * i, panel);
+            vstore16(vload16(1, &LS_B(start + i, column)), 2 * i + 1, panel);
+        } else {
+            for (int l = 0; l < PANEL; l++)
+                panel[i * PANEL + l] = l < count ? LS_B(start + i, column + l) : 0.0f;
+        }
+#endif
+}
 
-#define TILE(rows)                                                                                 \
-    LS_FN void ls_tile_##rows(__global const float *a, __local const float *panel,                 \
-                              __global float *c, __global const float *bias, long m, long n,       \
-                              long k, long row, long column, int count, long start, int length,    \
-                              int first, int last)                                                 \
-    {                                                                                              \
-        ROWS_##rows(DECLARE)                                                                       \
-        for (int i = 0; i < length; i++) {                                                         \
-            long kk = start + i;                                                                   \
-            float16 low = vload16(2 * i, panel), high = vload16(2 * i + 1, panel);                 \
-            ROWS_##rows(STEP)                                                                      \
-        }                                                                                          \
-        ROWS_##rows(PUT)                                                                           \
+/* A tile of C: the products of one block of k, joined with the blocks before unless `first`, finished
+ * if `last`. Where C has fewer than ROWS rows left, the last one is computed again and dropped. */
+LS_FN void ls_tile(__global const float *a, __local const float *panel, __global float *c,
+                   __global const float *bias, long m, long n, long k, long row, long column,
+                   int count, long start, int length, int first, int last)
+{
+    float16 low[ROWS], high[ROWS];
+    __global const float *x[ROWS];
+    int rows = (int)LS_MIN(m - row, (long)ROWS);
+    for (int r = 0; r < ROWS; r++) {
+        low[r] = high[r] = 0.0f;
+        x[r] = &LS_A(row + LS_MIN(r, rows - 1), start);
     }
+    for (int i = 0; i < length; i++) {
+        float16 b_low = vload16(2 * i, panel), b_high = vload16(2 * i + 1, panel);
+        for (int r = 0; r < ROWS; r++) {
+            float value = x[r][LS_TRANS_A ? i * m : i];
+            low[r] = ls_fma16(value, b_low, low[r]);
+            high[r] = ls_fma16(value, b_high, high[r]);
+        }
+    }
+    float sums[ROWS][PANEL];
+    for (int r = 0; r < ROWS; r++) {
+        vstore16(low[r], 0, sums[r]);
+        vstore16(high[r], 1, sums[r]);
+    }
+    for (int r = 0; r < rows; r++) {
+        __global float *to = c + (row + r) * n + column;
+        if (!first)
+            for (int l = 0; l < count; l++)
+                sums[r][l] = to[l] + sums[r][l];
+        if (last)
+            for (int l = 0; l < count; l++)
+                to[l] = LS_FINISH(sums[r][l], column + l);
+        else
+            for (int l = 0; l < count; l++)
+                to[l] = sums[r][l];
+    }
+}
 
-TILE(8)
-TILE(4)
-TILE(2)
-TILE(1)
-
-/* Groups: (column panels of 32, chunks of rows, batch). */
+/* Groups: (column panels, chunks of rows: multiples of ROWS, batch). */
 __kernel LS_LOCAL(1, 1) void gemm(__global const float *a, __global const float *b, __global float *c,
                                   __global const float *bias, long m, long n, long k, long stride_a,
                                   long stride_b, long chunk)
 {
-    __local float panel[BLOCK * 32]; /* op(B), this block's rows of k, 32 columns, padded with 0 */
+    __local float panel[BLOCK * PANEL]; /* op(B): this block of k, these columns */
     long batch = get_group_id(2);
-    long column = (long)get_group_id(0) * 32;
+    long column = (long)get_group_id(0) * PANEL;
     long from = (long)get_group_id(1) * chunk, to = LS_MIN(from + chunk, m);
-    int count = (int)LS_MIN(n - column, 32L);
+    int count = (int)LS_MIN(n - column, (long)PANEL);
     a += batch * stride_a;
     b += batch * stride_b;
     c += batch * m * n;
@@ -133,35 +154,10 @@ __kernel LS_LOCAL(1, 1) void gemm(__global const float *a, __global const float 
     long start = 0;
     do {
         int length = (int)LS_MIN(k - start, (long)BLOCK);
-        int first = start == 0, last = start + length >= k;
-#if LS_TRANS_B
-        for (int j = 0; j < 32; j++)
-            for (int i = 0; i < length; i++)
-                panel[i * 32 + j] = j < count ? LS_B(start + i, column + j) : 0.0f;
-#else
-        if (count == 32)
-            for (int i = 0; i < length; i++) {
-                vstore16(vload16(0, &LS_B(start + i, column)), 2 * i, panel);
-                vstore16(vload16(1, &LS_B(start + i, column)), 2 * i + 1, panel);
-            }
-        else
-            for (int i = 0; i < length; i++)
-                for (int j = 0; j < 32; j++)
-                    panel[i * 32 + j] = j < count ? LS_B(start + i, column + j) : 0.0f;
-#endif
-        long row = from;
-        for (; row + 8 <= to; row += 8)
-            ls_tile_8(a, panel, c, bias, m, n, k, row, column, count, start, length, first, last);
-        if (to - row >= 4) {
-            ls_tile_4(a, panel, c, bias, m, n, k, row, column, count, start, length, first, last);
-            row += 4;
-        }
-        if (to - row >= 2) {
-            ls_tile_2(a, panel, c, bias, m, n, k, row, column, count, start, length, first, last);
-            row += 2;
-        }
-        if (to - row >= 1)
-            ls_tile_1(a, panel, c, bias, m, n, k, row, column, count, start, length, first, last);
+        ls_pack(b, panel, n, k, column, count, start, length);
+        for (long row = from; row < to; row += ROWS)
+            ls_tile(a, panel, c, bias, m, n, k, row, column, count, start, length, start == 0,
+                    start + length >= k);
         start += BLOCK;
     } while (start < k);
 }

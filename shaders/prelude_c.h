@@ -99,7 +99,7 @@ LS_FN uint ls_shift_right(uint x, uint s)
  * integer, so that it vectorises with SSE2. side is NaN where the sum is NaN or infinite. */
 LS_FN float ls_fma_by_double(float a, float b, float c)
 {
-    double product = (double)a * (double)b;
+    double product = (double)a * (double)b; /* exact */
     double addend = (double)c;
     double sum = product + addend;
     double part = sum - product;

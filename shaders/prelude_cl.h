@@ -33,7 +33,7 @@
 /* Round to odd in double, then to float: see prelude_c.h. */
 LS_FN float ls_fma_by_double(float a, float b, float c)
 {
-    double product = (double)a * (double)b;
+    double product = (double)a * (double)b; /* exact */
     double addend = (double)c;
     double sum = product + addend;
     double part = sum - product;

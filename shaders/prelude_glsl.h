@@ -37,7 +37,7 @@ uint ls_mulhi(uint a, uint b)
 /* Round to odd in double, then to float: see prelude_c.h. A double is handled as two words. */
 float ls_fma_by_double(float a, float b, float c)
 {
-    precise double product = double(a) * double(b);
+    precise double product = double(a) * double(b); /* exact */
     precise double addend = double(c);
     precise double sum = product + addend;
     precise double part = sum - product;

@@ -324,7 +324,7 @@ static void reduce(struct duel *d, enum ls_reduce_op op, ls_dtype dtype, int64_t
     char name[96];
     snprintf(name, sizeof name, "reduce/%s %s (%lld, %lld, %lld) data=%d", names[op], ls_dtype_name(dtype),
              (long long)outer, (long long)r, (long long)inner, data);
-    struct array src = make(d, dtype, outer * r * inner, data, op == LS_REDUCE_PROD ? 0.9 : -2, op == LS_REDUCE_PROD ? 1.1 : 2);
+    struct array src = make(d, dtype, outer * r * inner, data, op == LS_REDUCE_PROD ? 0.999 : -2, op == LS_REDUCE_PROD ? 1.001 : 2);
     struct array dst = floats(d, outer * inner, PLAIN);
     struct ls_reduce_args args = {op, dtype, NULL, NULL, outer, r, inner};
     DUEL(reduce, name, (args.src = src.on[k], args.dst = dst.on[k]));

@@ -447,13 +447,13 @@ static bool dense(const struct ls_map_args *args, int i)
 
 static void test_programs(int count)
 {
-    static const int64_t sizes[] = {1, 2, 3, 7, 10, 31, 64, 100, 127, 128, 129, 300, 1500};
+    static const int64_t sizes[] = {1, 2, 3, 7, 10, 31, 64, 100, 127, 128, 129, 300, 1500, 20000};
     for (int t = 0; t < count; t++) {
         struct program p = {.args = {.n = 1, .rank = 1 + (int)draw_below(4)}};
         struct ls_map_args *args = &p.args;
         enum kind kinds[LS_REGISTER_ROW + LS_MAP_ROWS];
         for (int d = 0; d < args->rank; d++) {
-            args->extent[d] = sizes[draw_below(13)];
+            args->extent[d] = sizes[draw_below(14)];
             if (args->n * args->extent[d] > 50000) {
                 args->extent[d] = 1;
             }

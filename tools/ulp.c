@@ -271,6 +271,13 @@ static uint64_t add_hashes(uint64_t a, uint64_t b)
     return (uint64_t)high << 32 | (uint32_t)((uint32_t)a + (uint32_t)b);
 }
 
+static inline int64_t bits_of_double(double v)
+{
+    int64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
 static inline double in_range(double v)
 {
     const double limit = 0x1p128;
@@ -282,9 +289,8 @@ static inline double in_range(double v)
 static inline double ulps_per_unit(double exact)
 {
     double size = fabs(exact) < 0x1p-126 ? 0x1p-126 : exact;
-    uint64_t bits;
-    memcpy(&bits, &size, sizeof bits);
-    bits = (UINT64_C(2069) << 52) - (bits & UINT64_C(0x7ff0000000000000));
+    uint64_t field = (uint64_t)bits_of_double(size) & UINT64_C(0x7ff0000000000000);
+    uint64_t bits = (UINT64_C(2069) << 52) - field;
     memcpy(&size, &bits, sizeof size);
     return size;
 }
@@ -311,30 +317,33 @@ static void measure_block(const Function *function, const float *x, const float 
                                              : function->oracle2((double)x[i], (double)y[i]));
     report->hash = add_hashes(report->hash, hash_block(x, function->block ? NULL : y, result));
 
-    /* First without branches, which vectorises; then the block's own worst, if it is news. */
+    /* First without branches and in 64 bits throughout, which vectorises; then the block's own
+     * worst, if it is news. */
     double error[BLOCK];
-    double worst_normal = 0;
-    double worst_subnormal = 0;
-    int wrong = 0;
-    int kept = 0;
+    int64_t worst_normal = 0; /* bits of doubles >= 0 are in the order of their values */
+    int64_t worst_subnormal = 0;
+    int64_t wrong = 0;
+    int64_t kept = 0;
     for (int i = 0; i < BLOCK; i++) {
-        bool nan_result = result[i] != result[i];
-        bool nan_exact = exact[i] != exact[i];
-        double value = fabs(in_range((double)result[i]) - exact[i]) * ulps_per_unit(exact[i]);
-        value = nan_result | nan_exact ? 0 : value;
-        bool tiny = fabs(exact[i]) < 0x1p-126;
-        wrong += nan_result != nan_exact;
-        kept += tiny & (result[i] != 0);
-        error[i] = value;
-        double normal = tiny ? 0 : value;
-        double subnormal = tiny ? value : 0;
-        worst_normal = normal > worst_normal ? normal : worst_normal;
-        worst_subnormal = subnormal > worst_subnormal ? subnormal : worst_subnormal;
+        double value = (double)result[i];
+        int64_t nan_result = value != value ? 1 : 0;
+        int64_t nan_exact = exact[i] != exact[i] ? 1 : 0;
+        double off = fabs(in_range(value) - exact[i]) * ulps_per_unit(exact[i]);
+        off = off >= 0 ? off : 0;
+        double normal = fabs(exact[i]) >= 0x1p-126 ? off : 0;
+        double subnormal = off - normal;
+        wrong += nan_result ^ nan_exact;
+        kept += (value != 0 ? 1 : 0) & (fabs(exact[i]) < 0x1p-126 ? 1 : 0);
+        error[i] = off;
+        int64_t normal_bits = bits_of_double(normal);
+        int64_t subnormal_bits = bits_of_double(subnormal);
+        worst_normal = normal_bits > worst_normal ? normal_bits : worst_normal;
+        worst_subnormal = subnormal_bits > worst_subnormal ? subnormal_bits : worst_subnormal;
     }
     report->wrong_class += (uint64_t)wrong;
     report->kept += (uint64_t)kept;
-    if (!wrong && worst_normal < report->normal.error &&
-        worst_subnormal < report->subnormal.error)
+    if (!wrong && worst_normal < bits_of_double(report->normal.error) &&
+        worst_subnormal < bits_of_double(report->subnormal.error))
         return;
     for (int i = 0; i < BLOCK; i++) {
         bool tiny = fabs(exact[i]) < 0x1p-126;

@@ -18,7 +18,7 @@
 enum {
     ARENA = 8192,     /* words of staging memory per thread: with the operands it fits the cache */
     BLOCK = 1024,     /* elements of a block that is staged */
-    LONG_BLOCK = 16384, /* and of one that is not */
+    LONG_BLOCK = 8192, /* and of one that is not */
     LONG_ROW = 128,   /* an innermost dimension from here on makes runs of its own */
     REGISTERS = LS_REGISTER_ROW + LS_MAP_ROWS,
     NO_SLOT = 255,
@@ -476,7 +476,7 @@ ls_status ISA(map)(struct reference_device *device, const struct ls_map_args *ar
     plan_inputs(&plan);
     plan_rows(&plan);
     int64_t blocks = args->n / plan.run * plan.blocks;
-    int64_t grain = PARALLEL_WORK / plan.block / args->rows + 1;
+    int64_t grain = (PARALLEL_WORK / args->rows + plan.block - 1) / plan.block;
     ls_reference_parallel(device, blocks, grain, run_blocks, &plan);
     return LS_OK;
 }

@@ -38,6 +38,7 @@ LS_FN int combine_int(enum ls_reduce_op op, int best, int x)
 enum {
     SHORT = 32, /* rows up to here are worked on side by side, */
     SIDE = 64,  /* so many at a time */
+    TILE = 512, /* columns that a task accumulates: they stay in the first level cache */
 };
 
 #define TYPE float

@@ -3,8 +3,6 @@
  * The loops of reduce.c for one element type: TYPE, with names made by NAME. Included twice.
  */
 
-enum { NAME(TILE) = 512 }; /* columns that one task accumulates: they stay in the first level cache */
-
 /* One block x[0..n), n <= 4096, from `start` on. */
 typedef TYPE NAME(block)(const TYPE *x, int64_t n, TYPE start);
 
@@ -171,7 +169,7 @@ struct NAME(columns_work) {
     enum ls_reduce_op op;
     const TYPE *x;
     TYPE *y;
-    int64_t r, inner, blocks, tiles;
+    int64_t r, inner, blocks, tile, tiles;
 };
 
 /* y[0..n) = the combination of `count` rows of x, from what y holds. */
@@ -199,15 +197,15 @@ static void NAME(reduce_columns)(const void *context, int thread, int64_t begin,
     const struct NAME(columns_work) *work = context;
     (void)thread;
     for (int64_t task = begin; task < end; task++) {
-        int64_t column = task % work->tiles * NAME(TILE);
+        int64_t column = task % work->tiles * work->tile;
         int64_t chain = task / work->tiles;
         int64_t row = chain % work->blocks * LS_CHAIN_BLOCK;
         const TYPE *top = work->x + chain / work->blocks * work->r * work->inner + column;
         TYPE *y = work->y + chain * work->inner + column;
-        int64_t n = work->inner - column < NAME(TILE) ? work->inner - column : NAME(TILE);
+        int64_t n = work->inner - column < work->tile ? work->inner - column : work->tile;
         int64_t count = work->r - row < LS_CHAIN_BLOCK ? work->r - row : LS_CHAIN_BLOCK;
         const TYPE *x = top + row * work->inner;
-        TYPE sum[NAME(TILE)];
+        TYPE sum[TILE];
         for (int64_t j = 0; j < n; j++) {
             sum[j] = NAME(start)(work->op, top + j);
         }
@@ -239,6 +237,35 @@ static void NAME(join_chains)(enum ls_reduce_op op, TYPE *y, const TYPE *partial
     }
 }
 
+/* inner > 1 */
+static ls_status NAME(reduce_slow_axis)(struct reference_device *device,
+                                        const struct ls_reduce_args *args)
+{
+    TYPE *y = data_of(args->dst);
+    int64_t blocks = (args->r + LS_CHAIN_BLOCK - 1) / LS_CHAIN_BLOCK;
+    int64_t rows = args->r < LS_CHAIN_BLOCK ? args->r : LS_CHAIN_BLOCK;
+    int64_t tile = args->inner < TILE ? args->inner : TILE;
+    while (tile > CACHE_LINE && args->outer * blocks * (args->inner / tile) < 2 * device->threads) {
+        tile = (tile / 2 + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    }
+    struct NAME(columns_work) work = {.op = args->op, .x = data_of(args->src), .y = y, .r = args->r,
+                                      .inner = args->inner, .blocks = blocks, .tile = tile,
+                                      .tiles = (args->inner + tile - 1) / tile};
+    if (blocks > 1) {
+        size_t bytes = (size_t)(args->outer * blocks * args->inner) * sizeof *y;
+        work.y = ls_reference_scratch(device, bytes);
+        if (!work.y) {
+            return LS_OUT_OF_MEMORY;
+        }
+    }
+    ls_reference_parallel(device, args->outer * blocks * work.tiles, PARALLEL_WORK / (rows * tile) + 1,
+                          NAME(reduce_columns), &work);
+    if (blocks > 1) {
+        NAME(join_chains)(args->op, y, work.y, args->outer, blocks, args->inner);
+    }
+    return LS_OK;
+}
+
 static ls_status NAME(reduce)(struct reference_device *device, const struct ls_reduce_args *args)
 {
     const TYPE *x = data_of(args->src);
@@ -258,22 +285,5 @@ static ls_status NAME(reduce)(struct reference_device *device, const struct ls_r
                               &work);
         return LS_OK;
     }
-    int64_t blocks = (args->r + LS_CHAIN_BLOCK - 1) / LS_CHAIN_BLOCK;
-    int64_t tiles = (args->inner + NAME(TILE) - 1) / NAME(TILE);
-    struct NAME(columns_work) work = {args->op, x, y, args->r, args->inner, blocks, tiles};
-    if (blocks > 1) {
-        size_t bytes = (size_t)(args->outer * blocks * args->inner) * sizeof *y;
-        work.y = ls_reference_scratch(device, bytes);
-        if (!work.y) {
-            return LS_OUT_OF_MEMORY;
-        }
-    }
-    int64_t rows = args->r < LS_CHAIN_BLOCK ? args->r : LS_CHAIN_BLOCK;
-    int64_t columns = args->inner < NAME(TILE) ? args->inner : NAME(TILE);
-    ls_reference_parallel(device, args->outer * blocks * tiles, PARALLEL_WORK / (rows * columns) + 1,
-                          NAME(reduce_columns), &work);
-    if (blocks > 1) {
-        NAME(join_chains)(args->op, y, work.y, args->outer, blocks, args->inner);
-    }
-    return LS_OK;
+    return NAME(reduce_slow_axis)(device, args);
 }

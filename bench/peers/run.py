@@ -248,11 +248,12 @@ def rows_of(job, peers, samples, devices, peak):
                          "fastest_s": min(times) if times else None, "reason": peer.reason,
                          "first_step_s": getattr(peer, "first_step_s", None)})
     for device, (runs, reason) in devices.items():
-        entries = [run[job] for run in runs if job in run]
-        variants = [run[name] for run in runs for name in run if name.startswith("mlp ")] if job == "mlp" else []
-        for who in dict.fromkeys(entry["name"] for entry in entries + variants) or [None]:
-            mine = [e for e in entries + variants if e["name"] == who]
-            label = f"Lockstep {device}" + (f" ({who[4:]})" if who and who.startswith("mlp ") else "")
+        # `mlp` may come with variants of its own, such as mlp_captured.
+        entries = [e for run in runs for name, e in run.items() if name == job or job == "mlp" and name.startswith(job)]
+        for name in dict.fromkeys(entry["name"] for entry in entries) or [None]:
+            mine = [e for e in entries if e["name"] == name]
+            variant = name.removeprefix("mlp").strip(" _") if name and job == "mlp" else ""
+            label = f"Lockstep {device}" + (f", {variant}" if variant else "")
             rows.append({"name": job, "who": label, "version": None, "bits": mine[0]["bits"] if mine else None,
                          "median_s": statistics.median(e["median_s"] for e in mine) if mine else None,
                          "reason": None if mine else reason or "not in the report of `lockstep bench`"})
@@ -297,8 +298,8 @@ def main():
         return
 
     load = os.getloadavg()[0]
-    if load > 0.5:
-        print(f"the machine is busy (load {load:.1f}): the figures are worth little", file=sys.stderr)
+    busy = f"The machine was busy (load {load:.1f} at the start): the figures are worth little." if load > 0.5 else ""
+    print(busy, file=sys.stderr)
     names = [n for n in PEERS if not options.peer or any(p.lower() in n.lower() for p in options.peer)]
     peers = []
     for name in names:
@@ -323,13 +324,16 @@ def main():
                     time.sleep(0.1)  # its threads go to sleep
     for peer in peers:
         peer.end()
-    peak = statistics.median(fractions) if fractions else None
+    peak = max(fractions, default=None)  # what the machine can do, in its best round
     rows = [row for job in jobs for row in rows_of(job, peers, samples, devices, peak)]
+    for row in rows:
+        row["load_at_start"] = load
     if options.json == "-":
         print(json.dumps(rows, indent=1))
         return
     print(table(rows))
     print(f"FMA peak, measured by lockstep in the same run: {peak:.0f} GFLOP/s" if peak else "FMA peak: not measured")
+    print(busy)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
 
