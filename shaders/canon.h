@@ -215,6 +215,13 @@ LS_FN float canon_divide(float a, float b)
     float q = n.m * y;
     q = LS_FMA(LS_FMA(-d.m, q, n.m), y, q);
     float rest = LS_FMA(-d.m, q, n.m);
+    /* Where d.m is all ones, y cannot be rounded correctly and q may be its neighbour. */
+    float half_unit = d.m * LS_SELECT(q < 1.0f, 2.98023224e-8f, 5.96046448e-8f);
+    uint nearest = LS_BITS(q);
+    nearest = LS_SELECT(rest > half_unit, nearest + 1u, nearest);
+    nearest = LS_SELECT(rest < -half_unit, nearest - 1u, nearest);
+    q = LS_FLOAT(nearest);
+    rest = LS_FMA(-d.m, q, n.m);
 
     int field = LS_INT(LS_BITS(q) >> 23) + (n.e - d.e);
     uint mantissa = (LS_BITS(q) & 0x007fffffu) | 0x00800000u;

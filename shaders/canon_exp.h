@@ -154,8 +154,8 @@ LS_FN float canon_tanh(float x)
 }
 
 /* 1 / (1 + e^-x). Domain: all. -Inf -> +0, Inf -> 1; +0 where exp(x) is below 2^-126 (rule 17).
- * e = e^-|x|, as in exp, is kept in two parts, and so is 1 + e; the quotient 1/(1+e), or e/(1+e) for
- * negative x, is corrected once by its remainder. */
+ * e = e^-|x|, as in exp, is kept in two parts, and so is 1 + e; the quotient 1/(1+e), or e/(1+e)
+ * for negative x, is corrected once by its remainder. */
 LS_FN float canon_sigmoid(float x)
 {
     float a = LS_ABS(x);

@@ -3,17 +3,18 @@
  * gemm: C = act(op(A) op(B) + bias), every output one CHAIN over k (canon rule 6): within a block of
  * 1024, acc = fma(a_k, b_k, acc) from +0 with k ascending; block results are added in order.
  *
- *     LS_GEMM_WIDE      1: one work-item per group computes tiles of 8 rows with vectors (CPUs)
- *                       0: groups of 16 x 16 items share tiles in local memory (GPUs)
+ *     LS_GEMM_WIDE      1: one work-item per group computes tiles of ROWS x PANEL with vectors (CPUs);
+ *                          ROWS is 8 or 1, PANEL 32 or 16
+ *                       0: groups of SIDE x SIDE items share tiles in local memory (GPUs)
  *     LS_TRANS_A, LS_TRANS_B
- *     LS_BIAS           1: adds bias[column]
+ *     LS_BIAS           1: adds bias[column], 2: adds bias[0]
  *     LS_ACTIVATION(x)  the row after that
  */
 
 #define BLOCK 1024
 
 #if LS_BIAS
-#define LS_FINISH(x, column) LS_ACTIVATION((x) + bias[column])
+#define LS_FINISH(x, column) LS_ACTIVATION((x) + bias[LS_BIAS == 1 ? (column) : 0])
 #else
 #define LS_FINISH(x, column) LS_ACTIVATION(x)
 #endif
@@ -45,11 +46,6 @@ LS_FN float16 ls_fma16(float a, float16 b, float16 c)
 #define ls_fma16(a, b, c) fma((float16)(a), b, c)
 #endif
 
-#ifndef ROWS
-#define ROWS 8 /* of a tile; with 32 columns as two vectors they fill the registers */
-#endif
-#define PANEL 32
-
 /* Turns 16 rows of 16 into columns: four times, the rows of both halves are interleaved. */
 LS_FN void ls_transpose(float16 *x)
 {
@@ -66,7 +62,7 @@ LS_FN void ls_transpose(float16 *x)
     }
 }
 
-/* panel (length, 32) = op(B)[start.., column..], with +0 where B has no more columns. */
+/* panel (length, PANEL) = op(B)[start.., column..], with +0 where B has no more columns. */
 LS_FN void ls_pack(__global const float *b, __local float *panel, long n, long k, long column,
                    int count, long start, int length)
 {
@@ -88,8 +84,8 @@ LS_FN void ls_pack(__global const float *b, __local float *panel, long n, long k
 #else
     for (int i = 0; i < length; i++)
         if (count == PANEL) {
-            vstore16(vload16(0, &LS_B(start + i, column)), 2 * i, panel);
-            vstore16(vload16(1, &LS_B(start + i, column)), 2 * i + 1, panel);
+            for (int j = 0; j < PANEL; j += 16)
+                vstore16(vload16(0, &LS_B(start + i, column + j)), 0, panel + i * PANEL + j);
         } else {
             for (int l = 0; l < PANEL; l++)
                 panel[i * PANEL + l] = l < count ? LS_B(start + i, column + l) : 0.0f;
@@ -97,32 +93,43 @@ LS_FN void ls_pack(__global const float *b, __local float *panel, long n, long k
 #endif
 }
 
+/* Written out row by row, since not every compiler keeps an array of vectors in registers. */
+#if ROWS == 8
+#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#else
+#define EACH_ROW(X) X(0)
+#endif
+#if PANEL == 32
+#define BOTH_HALVES(low, high) low high
+#else
+#define BOTH_HALVES(low, high) low
+#endif
+#define START_ROW(r)                                                                               \
+    BOTH_HALVES(float16 low##r = 0.0f;, float16 high##r = 0.0f;)                                   \
+    __global const float *x##r = &LS_A(row + LS_MIN(r, rows - 1), start);
+#define STEP_ROW(r)                                                                                \
+    {                                                                                              \
+        float value = x##r[LS_TRANS_A ? i * m : i];                                                \
+        BOTH_HALVES(low##r = ls_fma16(value, b_low, low##r);                                       \
+                    , high##r = ls_fma16(value, b_high, high##r);)                                 \
+    }
+#define STORE_ROW(r) BOTH_HALVES(vstore16(low##r, 0, sums[r]);, vstore16(high##r, 1, sums[r]);)
+
 /* A tile of C: the products of one block of k, joined with the blocks before unless `first`, finished
  * if `last`. Where C has fewer than ROWS rows left, the last one is computed again and dropped. */
 LS_FN void ls_tile(__global const float *a, __local const float *panel, __global float *c,
                    __global const float *bias, long m, long n, long k, long row, long column,
                    int count, long start, int length, int first, int last)
 {
-    float16 low[ROWS], high[ROWS];
-    __global const float *x[ROWS];
     int rows = (int)LS_MIN(m - row, (long)ROWS);
-    for (int r = 0; r < ROWS; r++) {
-        low[r] = high[r] = 0.0f;
-        x[r] = &LS_A(row + LS_MIN(r, rows - 1), start);
-    }
+    EACH_ROW(START_ROW)
     for (int i = 0; i < length; i++) {
-        float16 b_low = vload16(2 * i, panel), b_high = vload16(2 * i + 1, panel);
-        for (int r = 0; r < ROWS; r++) {
-            float value = x[r][LS_TRANS_A ? i * m : i];
-            low[r] = ls_fma16(value, b_low, low[r]);
-            high[r] = ls_fma16(value, b_high, high[r]);
-        }
+        BOTH_HALVES(float16 b_low = vload16(0, panel + i * PANEL);
+                    , float16 b_high = vload16(1, panel + i * PANEL);)
+        EACH_ROW(STEP_ROW)
     }
     float sums[ROWS][PANEL];
-    for (int r = 0; r < ROWS; r++) {
-        vstore16(low[r], 0, sums[r]);
-        vstore16(high[r], 1, sums[r]);
-    }
+    EACH_ROW(STORE_ROW)
     for (int r = 0; r < rows; r++) {
         __global float *to = c + (row + r) * n + column;
         if (!first)
@@ -164,19 +171,19 @@ __kernel LS_LOCAL(1, 1) void gemm(__global const float *a, __global const float 
 
 #else
 
-#define TILE 64  /* a group's rows and columns of C */
-#define DEPTH 16 /* of k at a time; divides BLOCK */
-#define PER 4    /* rows and columns of an item: 16 apart, so that accesses are next to each other */
+#define PER 4             /* rows and columns of an item: SIDE apart, so that items access neighbours */
+#define TILE (SIDE * PER) /* a group's rows and columns of C */
+#define DEPTH 16          /* of k at a time; divides BLOCK */
 
-/* Groups: (column tiles, row tiles, batch) of 16 x 16 items. */
-__kernel LS_LOCAL(16, 16) void gemm(__global const float *a, __global const float *b,
+/* Groups: (column tiles, row tiles, batch) of SIDE x SIDE items. */
+__kernel LS_LOCAL(SIDE, SIDE) void gemm(__global const float *a, __global const float *b,
                                     __global float *c, __global const float *bias, long m, long n,
                                     long k, long stride_a, long stride_b)
 {
     __local float tile_a[DEPTH][TILE + 1], tile_b[DEPTH][TILE + 1];
     long batch = get_group_id(2);
     long column = (long)get_group_id(0) * TILE, row = (long)get_group_id(1) * TILE;
-    int x = get_local_id(0), y = get_local_id(1), item = y * 16 + x;
+    int x = get_local_id(0), y = get_local_id(1), item = y * SIDE + x;
     a += batch * stride_a;
     b += batch * stride_b;
     c += batch * m * n;
@@ -188,7 +195,7 @@ __kernel LS_LOCAL(16, 16) void gemm(__global const float *a, __global const floa
 
     for (long start = 0; start < k; start += DEPTH) {
         int depth = (int)LS_MIN(k - start, (long)DEPTH);
-        for (int i = item; i < DEPTH * TILE; i += 256) {
+        for (int i = item; i < DEPTH * TILE; i += SIDE * SIDE) {
             /* Neighbouring items read neighbouring addresses. */
 #if LS_TRANS_A
             int along = i % TILE, deep = i / TILE;
@@ -198,7 +205,7 @@ __kernel LS_LOCAL(16, 16) void gemm(__global const float *a, __global const floa
             tile_a[deep][along] =
                 deep < depth && row + along < m ? LS_A(row + along, start + deep) : 0.0f;
         }
-        for (int i = item; i < DEPTH * TILE; i += 256) {
+        for (int i = item; i < DEPTH * TILE; i += SIDE * SIDE) {
 #if LS_TRANS_B
             int along = i / DEPTH, deep = i % DEPTH;
 #else
@@ -211,9 +218,9 @@ __kernel LS_LOCAL(16, 16) void gemm(__global const float *a, __global const floa
         for (int deep = 0; deep < depth; deep++) {
             float bs[PER];
             for (int j = 0; j < PER; j++)
-                bs[j] = tile_b[deep][x + 16 * j];
+                bs[j] = tile_b[deep][x + SIDE * j];
             for (int i = 0; i < PER; i++) {
-                float as = tile_a[deep][y + 16 * i];
+                float as = tile_a[deep][y + SIDE * i];
                 for (int j = 0; j < PER; j++)
                     sum[i][j] = LS_FMA(as, bs[j], sum[i][j]);
             }
@@ -229,7 +236,7 @@ __kernel LS_LOCAL(16, 16) void gemm(__global const float *a, __global const floa
     }
     for (int i = 0; i < PER; i++)
         for (int j = 0; j < PER; j++) {
-            long r = row + y + 16 * i, s = column + x + 16 * j;
+            long r = row + y + SIDE * i, s = column + x + SIDE * j;
             if (r < m && s < n)
                 c[r * n + s] = LS_FINISH(total[i][j], s);
         }

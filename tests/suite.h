@@ -15,11 +15,15 @@ struct suite {
     struct device_kind kind;
     size_t passed, failed;
     uint64_t random; /* state of the stream; printed with failures */
+    double since;    /* when the last part ended, in seconds of any clock; 0 at first */
 };
 
 /** Counts a check; on failure prints "FAILED <name>: <detail>". Returns whether it held. */
 bool suite_check(struct suite *s, bool held, const char *name, const char *format, ...)
     __attribute__((__format__(__printf__, 4, 5)));
+
+/** Ends a part of the suite: prints how long it took. */
+void suite_part(struct suite *s, const char *name);
 
 /** A number from the stream: SplitMix64, so that a printed seed repeats the run. */
 uint64_t suite_next(struct suite *s);

@@ -215,7 +215,8 @@ static void every_row(struct duel *d)
             one_row(d, op, few[i], PLAIN, 0);
             if (few[i] >= 64 && few[i] < 5000 && !d->s->kind.flushes)
                 one_row(d, op, few[i], SPECIAL, 0);
-            for (int pattern = 1; pattern < 4 && rows[op].in[1] && few[i] > 1 && few[i] < 5000; pattern++)
+            bool broadcast = rows[op].in[1] && few[i] > 1 && few[i] < 5000 && !d->s->kind.slow_to_build;
+            for (int pattern = 1; pattern < 4 && broadcast; pattern++)
                 one_row(d, op, few[i], PLAIN, pattern);
         }
     }
@@ -397,7 +398,7 @@ static void products(struct duel *d)
     static const int64_t edge[] = {1, 2, 7, 8, 9, 15, 17, 31, 33, 64, 65, 100};
     static const uint16_t none = LS_ROW_NONE;
     for (int t = 0; t < 4; t++) {
-        for (int i = 0; i < 30; i++) {
+        for (int i = 0; i < (d->s->kind.slow_to_build ? 5 : 30); i++) {
             int64_t m = edge[suite_below(d->s, 12)], n = edge[suite_below(d->s, 12)], k = edge[suite_below(d->s, 12)];
             if (affordable(d, m * n * k / 8))
                 product(d, 1, m, n, k, t, i % 4 == 3 ? INTEGERS : ORDER, none, false, false);
@@ -505,9 +506,13 @@ void suite_primitives(struct suite *s)
         return;
     if (suite_check(s, ls_device_open(s->kind.words, &d->device[1], &message) == LS_OK, "open", "%s", message.text)) {
         every_row(d);
+        suite_part(s, "map");
         copies(d);
+        suite_part(s, "copy_nd");
         reductions(d);
+        suite_part(s, "reduce");
         products(d);
+        suite_part(s, "gemm");
         for (int i = 0; i < SIZES; i++) {
             if (!affordable(d, sizes[i]))
                 continue;
@@ -520,6 +525,7 @@ void suite_primitives(struct suite *s)
                     softmaxes(d, sizes[i], 10);
             }
         }
+        suite_part(s, "programs, fill, random, softmax");
         indexing(d, 1, 10, 1, 5);
         indexing(d, 1, 7, 13, 29);
         indexing(d, 3, 5, 2, 17);
@@ -528,6 +534,7 @@ void suite_primitives(struct suite *s)
             indexing(d, 1, 100, 64, 257);
             indexing(d, 1, 1000, 33, 1025);
         }
+        suite_part(s, "gather, scatter_add");
         d->device[1]->backend->close(d->device[1]);
     }
     d->device[0]->backend->close(d->device[0]);

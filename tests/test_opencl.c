@@ -56,7 +56,7 @@ static void without_device(void)
 
 static void broken_kernels(void)
 {
-    setenv("LOCKSTEP_CL_BUILD_OPTIONS", "-DLS_FN=broken(", 1);
+    setenv("LOCKSTEP_CL_BUILD_OPTIONS", "-D__kernel=broken(", 1);
     ls_context *ls = ls_open("opencl");
     compute(ls);
     CHECK(ls_error(ls) == LS_COMPILE_ERROR, "%s: %s", ls_status_name(ls_error(ls)), ls_error_message(ls));
@@ -137,6 +137,23 @@ static void apart(void (*test)(void), const char *name)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s ended with %#x", name, (unsigned)status);
 }
 
+/* Asked in a process of its own too: a driver that was started does not survive a fork. */
+static bool there_is_opencl(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        ls_device_info found[32];
+        size_t count = ls_list_devices(found, 32);
+        bool opencl = false;
+        for (size_t i = 0; i < count && i < 32; i++)
+            opencl |= found[i].available && strcmp(found[i].backend, "opencl") == 0;
+        _exit(opencl ? 0 : 1);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    return status == 0;
+}
+
 int main(void)
 {
     CHECK(mkdtemp(folder) != NULL, "no folder below /tmp");
@@ -144,12 +161,7 @@ int main(void)
     apart(without_driver, "no driver");
     apart(without_device, "no device");
 
-    ls_device_info found[32];
-    size_t count = ls_list_devices(found, 32);
-    bool opencl = false;
-    for (size_t i = 0; i < count && i < 32; i++)
-        opencl |= found[i].available && strcmp(found[i].backend, "opencl") == 0;
-    if (opencl) {
+    if (there_is_opencl()) {
         apart(broken_kernels, "broken kernels");
         apart(healthy, "an empty cache");
         CHECK(each_file(folder, leave) > 2, "nothing was cached");

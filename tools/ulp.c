@@ -381,7 +381,8 @@ static Report measure(const Function *function, uint64_t sample, uint64_t seed)
                 if (function->oracle2)
                     pair(first + i, seed, &x[i], &y[i]);
                 else
-                    x[i] = ls_float_of(sample ? sampled_bits(first + i, seed) : (uint32_t)(first + i));
+                    x[i] = ls_float_of(sample ? sampled_bits(first + i, seed)
+                                              : (uint32_t)(first + i));
             }
             measure_block(function, x, function->oracle2 ? y : NULL, &report);
         }

@@ -175,6 +175,13 @@ static ls_status compare_all(struct ls_cl_device *device, struct trial *trial, b
     return LS_OK;
 }
 
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 /* Seconds that a few products take. */
 static ls_status measure(struct ls_cl_device *device, struct trial *trial,
                          ls_status (*gemm)(struct ls_cl_device *, const struct ls_gemm_args *),
@@ -187,9 +194,8 @@ static ls_status measure(struct ls_cl_device *device, struct trial *trial,
     small.n = 256;
     *seconds = 1e30;
     for (int run = 0; run < 4; run++) {
-        struct timespec from, to;
         ls_status status = LS_OK;
-        clock_gettime(CLOCK_MONOTONIC, &from);
+        double from = now();
         for (int i = 0; i < 4 && status == LS_OK; i++) {
             status = gemm(device, &large);
             if (status == LS_OK)
@@ -199,11 +205,29 @@ static ls_status measure(struct ls_cl_device *device, struct trial *trial,
             status = device->base.backend->finish(&device->base);
         if (status != LS_OK)
             return status;
-        clock_gettime(CLOCK_MONOTONIC, &to);
-        double taken = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+        double taken = now() - from;
         if (taken < *seconds)
             *seconds = taken;
     }
+    return LS_OK;
+}
+
+/* Whether a trial would take a minute: on simulators, whose own kernel has to do. */
+static ls_status find_slow(struct ls_cl_device *device, struct trial *trial, bool *slow)
+{
+    struct ls_gemm_args args = {.a = trial->a, .b = trial->b, .c = trial->own, .batch = 1,
+                                .m = 32, .n = 32, .k = 32, .activation = LS_ROW_NONE};
+    double seconds = 0.0;
+    for (int run = 0; run < 2; run++) { /* the first builds the kernel */
+        double from = now();
+        ls_status status = ls_cl_gemm_own(device, &args);
+        if (status == LS_OK)
+            status = device->base.backend->finish(&device->base);
+        if (status != LS_OK)
+            return status;
+        seconds = now() - from;
+    }
+    *slow = seconds > 0.05;
     return LS_OK;
 }
 
@@ -212,7 +236,7 @@ struct verdict {
     uint8_t equal, faster;
 };
 
-static ls_status try_clblast(struct ls_cl_device *device, const char *version,
+static ls_status try_clblast(struct ls_cl_device *device, const char *version, bool automatic,
                              struct verdict *verdict)
 {
     uint64_t name = ls_cl_hash(device->identity, "gemm by CLBlast ", 16);
@@ -229,11 +253,16 @@ static ls_status try_clblast(struct ls_cl_device *device, const char *version,
     }
 
     struct trial trial;
-    bool equal = false;
+    bool equal = false, slow = false;
     double own = 0.0, theirs = 0.0;
     ls_status status = start_trial(device, &trial);
-    if (status == LS_OK)
-        status = compare_all(device, &trial, &equal);
+    if (status == LS_OK && automatic)
+        status = find_slow(device, &trial, &slow);
+    if (status != LS_OK || slow) {
+        finish_trial(device, &trial);
+        return status;
+    }
+    status = compare_all(device, &trial, &equal);
     if (status == LS_OK)
         status = measure(device, &trial, ls_cl_gemm_own, &own);
     if (status == LS_OK)
@@ -285,7 +314,7 @@ ls_status ls_cl_gemm_decide(struct ls_cl_device *device)
     }
     ls_status status = refuse_wrong_kernels(device, version);
     if (status == LS_OK)
-        status = try_clblast(device, version, &verdict);
+        status = try_clblast(device, version, automatic, &verdict);
     if (automatic && !device->base.lost) /* what does not work here is not used here */
         status = LS_OK;
     if (status == LS_OK && !automatic && !verdict.equal && !fast) {

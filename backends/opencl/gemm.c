@@ -5,17 +5,40 @@
 #include "opencl.h"
 
 enum {
-    PANEL = 32,  /* columns of a wide work-item, as in gemm.cl */
-    TILE = 64,   /* rows and columns of a group of 16 x 16 items */
+    ROWS = 8,    /* of a wide work-item's tile, unless there is only one */
+    PER_ITEM = 4 /* rows and columns of an item where groups share tiles */
 };
 
+/* What a kernel is compiled for. */
+struct variant {
+    bool wide;
+    unsigned rows, panel; /* of a wide tile */
+    unsigned side;        /* of a group, else */
+    unsigned bias;        /* 0: none, 1: by column, 2: one number */
+};
+
+static struct variant variant_of(const struct ls_cl_device *device, const struct ls_gemm_args *args,
+                                 unsigned bias)
+{
+    struct variant variant = {.bias = bias};
+    variant.panel = args->n <= 16 ? 16 : 32;
+    variant.rows = args->m == 1 ? 1 : ROWS;
+    cl_ulong needed = (cl_ulong)LS_CHAIN_BLOCK * variant.panel * sizeof(float);
+    variant.wide = device->wide && device->local_memory >= needed;
+    variant.side = 16;
+    while (variant.side * variant.side > device->max_group)
+        variant.side /= 2;
+    return variant;
+}
+
 static ls_status find_kernel(struct ls_cl_device *device, const struct ls_gemm_args *args,
-                             const struct ls_cl_kernel **kernel)
+                             const struct variant *variant, const struct ls_cl_kernel **kernel)
 {
     struct ls_cl_key key = {.size = 0};
     ls_cl_key_add(&key, LS_CL_GEMM);
     ls_cl_key_add(&key, (args->trans_a ? 1u : 0u) | (args->trans_b ? 2u : 0u) |
-                            (args->bias != NULL ? 4u : 0u) | (device->wide ? 8u : 0u));
+                            variant->bias << 2 | (variant->wide ? 16u : 0u));
+    ls_cl_key_add(&key, variant->wide ? variant->panel + variant->rows : variant->side);
     ls_cl_key_add(&key, args->activation & 255u);
     ls_cl_key_add(&key, args->activation >> 8);
     *kernel = ls_cl_find(device, &key);
@@ -23,35 +46,62 @@ static ls_status find_kernel(struct ls_cl_device *device, const struct ls_gemm_a
         return LS_OK;
 
     bool activation = args->activation != LS_ROW_NONE;
-    struct ls_cl_text text = {.data = NULL};
-    unsigned parts = activation ? ls_cl_add_row(&text, args->activation) : 0;
-    ls_cl_add(&text,
-              "#define LS_GEMM_WIDE %d\n#define LS_TRANS_A %d\n#define LS_TRANS_B %d\n"
-              "#define LS_BIAS %d\n#define LS_HAS_ACTIVATION %d\n"
+    struct ls_cl_source source = {.primitive = "gemm", .entry = "gemm", .file = ls_cl_file_gemm};
+    if (activation)
+        ls_cl_add_row(&source, args->activation);
+    ls_cl_add(&source.text,
+              "#define LS_GEMM_WIDE %d\n#define ROWS %u\n#define PANEL %u\n#define SIDE %u\n"
+              "#define LS_TRANS_A %d\n#define LS_TRANS_B %d\n#define LS_BIAS %u\n"
               "#define LS_ACTIVATION(x) %s%s(x)\n",
-              device->wide, args->trans_a, args->trans_b, args->bias != NULL, activation,
-              activation ? "row_" : "", activation ? ls_cl_row_name(args->activation) : "");
-    return ls_cl_build(device, &key, "gemm", "gemm", parts, &text, ls_cl_file_gemm, kernel);
+              variant->wide, variant->rows, variant->panel, variant->side, args->trans_a,
+              args->trans_b, variant->bias, activation ? "row_" : "",
+              activation ? ls_cl_row_name(args->activation) : "");
+    return ls_cl_build(device, &key, &source, kernel);
 }
 
 /* How many rows one wide work-item takes with its panel: few enough that all compute units have some
  * items, many enough that packing the panel is small against using it. */
-static int64_t rows_per_item(const struct ls_cl_device *device, const struct ls_gemm_args *args)
+static int64_t rows_per_item(const struct ls_cl_device *device, const struct ls_gemm_args *args,
+                             int64_t panels)
 {
-    int64_t panels = (args->n + PANEL - 1) / PANEL * args->batch;
     int64_t wanted = (int64_t)device->base.info.compute_units * 4;
-    int64_t chunks = (wanted + panels - 1) / panels;
+    int64_t chunks = (wanted + panels * args->batch - 1) / (panels * args->batch);
     int64_t rows = (args->m + chunks - 1) / chunks;
-    rows = (rows + 7) / 8 * 8;
+    rows = (rows + ROWS - 1) / ROWS * ROWS;
     return rows < 32 ? 32 : rows;
+}
+
+/* A single column is computed as a single row, C^T = op(B)^T op(A)^T, for vectors run along rows.
+ * Factors change places in every product, which changes no bit. */
+static struct ls_gemm_args column_as_row(const struct ls_gemm_args *args)
+{
+    struct ls_gemm_args row = *args;
+    row.a = args->b;
+    row.b = args->a;
+    row.m = 1;
+    row.n = args->m;
+    row.stride_a = args->stride_b;
+    row.stride_b = args->stride_a;
+    row.trans_a = !args->trans_b;
+    row.trans_b = !args->trans_a;
+    return row;
 }
 
 ls_status ls_cl_gemm_own(struct ls_cl_device *device, const struct ls_gemm_args *args)
 {
+    struct ls_gemm_args turned;
+    unsigned bias = args->bias != NULL ? 1 : 0;
+    if (args->n == 1 && args->m > 1) {
+        turned = column_as_row(args);
+        args = &turned;
+        bias *= 2;
+    }
+    struct variant variant = variant_of(device, args, bias);
     const struct ls_cl_kernel *kernel;
-    ls_status status = find_kernel(device, args, &kernel);
+    ls_status status = find_kernel(device, args, &variant, &kernel);
     if (status != LS_OK)
         return status;
+
     struct ls_cl_launch launch = ls_cl_begin(device, kernel);
     ls_cl_pass_buffer(&launch, args->a);
     ls_cl_pass_buffer(&launch, args->b);
@@ -62,16 +112,18 @@ ls_status ls_cl_gemm_own(struct ls_cl_device *device, const struct ls_gemm_args 
     ls_cl_pass_long(&launch, args->k);
     ls_cl_pass_long(&launch, args->stride_a);
     ls_cl_pass_long(&launch, args->stride_b);
-    if (device->wide) {
-        int64_t rows = rows_per_item(device, args);
+    if (variant.wide) {
+        int64_t panels = (args->n + variant.panel - 1) / variant.panel;
+        int64_t rows = rows_per_item(device, args, panels);
         ls_cl_pass_long(&launch, rows);
-        size_t groups[3] = {(size_t)((args->n + PANEL - 1) / PANEL),
-                            (size_t)((args->m + rows - 1) / rows), (size_t)args->batch};
+        size_t groups[3] = {(size_t)panels, (size_t)((args->m + rows - 1) / rows),
+                            (size_t)args->batch};
         return ls_cl_run(&launch, 3, groups, (size_t[3]){1, 1, 1});
     }
-    size_t groups[3] = {(size_t)((args->n + TILE - 1) / TILE),
-                        (size_t)((args->m + TILE - 1) / TILE), (size_t)args->batch};
-    return ls_cl_run(&launch, 3, groups, (size_t[3]){16, 16, 1});
+    size_t tile = (size_t)variant.side * PER_ITEM;
+    size_t groups[3] = {((size_t)args->n + tile - 1) / tile, ((size_t)args->m + tile - 1) / tile,
+                        (size_t)args->batch};
+    return ls_cl_run(&launch, 3, groups, (size_t[3]){variant.side, variant.side, 1});
 }
 
 ls_status ls_cl_gemm(struct ls_device *base, const struct ls_gemm_args *args)

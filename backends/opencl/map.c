@@ -11,7 +11,7 @@
 
 #include "opencl.h"
 
-enum { GROUP_WIDE = 1024, GROUP = 256 };
+enum { GROUP_WIDE = 1024, GROUP = 256 }; /* elements of a group in the last dimension */
 
 /* A row: its name, its formula, its result and its arguments: F float, I int, W either. */
 struct row {
@@ -51,15 +51,17 @@ const char *ls_cl_row_name(unsigned row)
     return rows[row].name;
 }
 
-unsigned ls_cl_add_row(struct ls_cl_text *text, unsigned row)
+void ls_cl_add_row(struct ls_cl_source *source, unsigned row)
 {
     const struct row *r = &rows[row];
+    struct ls_cl_text *text = &source->functions;
     ls_cl_add(text, "LS_FN %s row_%s(", type_name(r->result), r->name);
     for (int i = 0; r->arguments[i] != '\0'; i++)
         ls_cl_add(text, "%s%s %c", i == 0 ? "" : ", ", type_name(r->arguments[i]), 'a' + i);
     ls_cl_add(text, ") { return %s; }\n", r->formula);
     /* Which file has a function is not worth a list: all of them, or none. */
-    return strstr(r->formula, "canon_") != NULL ? LS_CL_EXP | LS_CL_TRIG | LS_CL_SPECIAL : 0;
+    if (strstr(r->formula, "canon_") != NULL)
+        source->parts |= LS_CL_EXP | LS_CL_TRIG | LS_CL_SPECIAL;
 }
 
 /* ---- The pattern of access ---- */
@@ -142,63 +144,19 @@ static struct ls_cl_key key_of(const struct ls_map_args *args, const struct patt
     return key;
 }
 
-/* ---- The text ---- */
+/* ---- The text: see shaders/map.cl ---- */
 
 static const char *const storage[LS_DTYPE_COUNT] = {
     [LS_FLOAT32] = "float", [LS_INT32] = "int", [LS_UINT8] = "uchar", [LS_BOOL] = "uchar"};
+static const char *const kind[LS_DTYPE_COUNT] = {
+    [LS_FLOAT32] = "FLOAT", [LS_INT32] = "INT", [LS_UINT8] = "BYTE", [LS_BOOL] = "BOOL"};
+static const char *const access_name[] = {
+    [ACCESS_DENSE] = "DENSE", [ACCESS_SCALAR] = "SCALAR", [ACCESS_ALONG] = "ALONG",
+    [ACCESS_FIXED] = "FIXED", [ACCESS_STEPPED] = "STEPPED"};
 
-static void add_load(struct ls_cl_text *text, const struct ls_map_args *args, int i,
-                     const struct pattern *pattern)
+static const char *kind_of_argument(char type)
 {
-    ls_dtype dtype = args->input[i].dtype;
-    ls_cl_add(text, " uint r%d = %s(in%d[", i,
-              dtype == LS_FLOAT32 ? "as_uint"
-              : dtype == LS_BOOL  ? "(uint)(0 != "
-                                  : "(uint)",
-              i);
-    bool in_row = pattern->form == FORM_ROWS;
-    switch (pattern->access[i]) {
-    case ACCESS_DENSE:
-        ls_cl_add(text, "i");
-        break;
-    case ACCESS_SCALAR:
-        ls_cl_add(text, "0");
-        break;
-    case ACCESS_ALONG:
-        ls_cl_add(text, in_row ? "p%d + (long)x" : "p%d", i);
-        break;
-    case ACCESS_FIXED:
-        ls_cl_add(text, "p%d", i);
-        break;
-    case ACCESS_STEPPED:
-        ls_cl_add(text, in_row ? "p%d + (long)x * stride%d.s%d" : "p%d", i, i, args->rank - 1);
-        break;
-    }
-    ls_cl_add(text, "])%s;", dtype == LS_BOOL ? ")" : "");
-}
-
-static void add_row(struct ls_cl_text *text, const struct ls_map_args *args, int i)
-{
-    const struct row *row = &rows[args->row[i].op];
-    ls_cl_add(text, " uint r%d = %s(row_%s(", LS_REGISTER_ROW + i,
-              row->result == 'F' ? "as_uint" : "(uint)", row->name);
-    for (int a = 0; row->arguments[a] != '\0'; a++)
-        ls_cl_add(text, "%s%s(r%d)", a == 0 ? "" : ", ",
-                  row->arguments[a] == 'F'   ? "as_float"
-                  : row->arguments[a] == 'I' ? "as_int"
-                                             : "",
-                  args->row[i].arg[a]);
-    ls_cl_add(text, "));");
-}
-
-static void add_store(struct ls_cl_text *text, const struct ls_map_args *args, int i)
-{
-    static const char *const conversion[LS_DTYPE_COUNT] = {
-        [LS_FLOAT32] = "as_float(r%d)", [LS_INT32] = "as_int(r%d)", [LS_UINT8] = "(uchar)(r%d)",
-        [LS_BOOL] = "(uchar)(r%d != 0u)"};
-    char value[32];
-    snprintf(value, sizeof value, conversion[args->output[i].dtype], args->output[i].source);
-    ls_cl_add(text, " out%d[i] = %s;", i, value);
+    return type == 'F' ? "FLOAT" : type == 'I' ? "INT" : "WORD";
 }
 
 static void add_parameters(struct ls_cl_text *text, const struct ls_map_args *args,
@@ -213,8 +171,11 @@ static void add_parameters(struct ls_cl_text *text, const struct ls_map_args *ar
     for (int i = 0; i < args->outputs; i++)
         ls_cl_add(text, " __global %s *out%d,", storage[args->output[i].dtype], i);
     for (int i = 0; i < args->immediates; i++)
-        ls_cl_add(text, " uint r%d,", LS_REGISTER_IMMEDIATE + i);
+        ls_cl_add(text, " uint k%d,", LS_REGISTER_IMMEDIATE + i);
     ls_cl_add(text, "\n");
+    for (int i = 0; i < args->inputs; i++)
+        if (pattern->access[i] == ACCESS_STEPPED)
+            ls_cl_add(text, "#define step%d stride%d.s%d\n", i, i, args->rank - 1);
 }
 
 static void add_locate(struct ls_cl_text *text, const struct ls_map_args *args,
@@ -224,47 +185,86 @@ static void add_locate(struct ls_cl_text *text, const struct ls_map_args *args,
     ls_cl_add(text, "#define LS_MAP_LOCATE");
     for (int i = 0; i < args->inputs; i++)
         if (pattern->access[i] > ACCESS_SCALAR)
-            ls_cl_add(text, " ls_offset p%d = 0;", i);
+            ls_cl_add(text, " offset_t p%d = 0;", i);
     for (int d = rank - 1; d >= 0; d--) {
         if (d > 0)
             ls_cl_add(text, " LS_MAP_SPLIT(%d)", d);
         else
-            ls_cl_add(text, " at = (ls_offset)rest;");
+            ls_cl_add(text, " at = LS_MAP_OFFSET(rest);");
         for (int i = 0; i < args->inputs; i++)
             if (pattern->access[i] > ACCESS_SCALAR)
-                ls_cl_add(text, " p%d += at * stride%d.s%d;", i, i, d);
+                ls_cl_add(text, " p%d += at * (offset_t)(stride%d.s%d);", i, i, d);
     }
     ls_cl_add(text, "\n");
 }
 
-static unsigned add_program(struct ls_cl_text *text, const struct ls_map_args *args,
+static void add_loads(struct ls_cl_text *text, const struct ls_map_args *args,
+                      const struct pattern *pattern)
+{
+    ls_cl_add(text, "#define LS_MAP_REGISTERS");
+    for (int i = 0; i < args->inputs; i++)
+        ls_cl_add(text, " r%d,", i);
+    for (int i = 0; i < args->immediates; i++)
+        ls_cl_add(text, " r%d = (word)(k%d),", LS_REGISTER_IMMEDIATE + i, LS_REGISTER_IMMEDIATE + i);
+    ls_cl_add(text, " unused\n#define LS_MAP_LOAD(WAY)");
+    for (int i = 0; i < args->inputs; i++)
+        ls_cl_add(text, " LS_LOAD(WAY, %d, %s, %s)", i, access_name[pattern->access[i]],
+                  kind[args->input[i].dtype]);
+    ls_cl_add(text, "\n");
+}
+
+static void add_row(struct ls_cl_text *text, const struct ls_map_args *args, int i)
+{
+    const struct row *row = &rows[args->row[i].op];
+    ls_cl_add(text, " word r%d = LS_OF_%s(row_%s(", LS_REGISTER_ROW + i,
+              kind_of_argument(row->result), row->name);
+    for (int a = 0; row->arguments[a] != '\0'; a++)
+        ls_cl_add(text, "%sLS_AS_%s(r%d)", a == 0 ? "" : ", ", kind_of_argument(row->arguments[a]),
+                  args->row[i].arg[a]);
+    ls_cl_add(text, "));");
+}
+
+static void add_program(struct ls_cl_text *text, const struct ls_map_args *args,
                         const struct pattern *pattern, int group)
 {
-    bool added[LS_ROW_COUNT] = {false};
-    unsigned parts = 0;
-    for (int i = 0; i < args->rows; i++) {
-        unsigned op = args->row[i].op;
-        if (!added[op])
-            parts |= ls_cl_add_row(text, op);
-        added[op] = true;
-    }
     ls_cl_add(text, "#define LS_MAP_FORM %d\n#define LS_MAP_LARGE %d\n#define LS_MAP_GROUP %d\n",
               (int)pattern->form, pattern->large, group);
     add_parameters(text, args, pattern);
     if (pattern->form != FORM_DENSE)
         add_locate(text, args, pattern);
-    ls_cl_add(text, "#define LS_MAP_BODY");
-    for (int i = 0; i < args->inputs; i++)
-        add_load(text, args, i, pattern);
+    add_loads(text, args, pattern);
+    ls_cl_add(text, "#define LS_MAP_ROWS");
     for (int i = 0; i < args->rows; i++)
         add_row(text, args, i);
+    ls_cl_add(text, "\n#define LS_MAP_STORE(WAY)");
     for (int i = 0; i < args->outputs; i++)
-        add_store(text, args, i);
+        ls_cl_add(text, " LS_STORE(WAY, %d, r%d, %s)", i, args->output[i].source,
+                  kind[args->output[i].dtype]);
     ls_cl_add(text, "\n");
-    return parts;
 }
 
 /* ---- The launch ---- */
+
+static ls_status build(struct ls_cl_device *device, const struct ls_map_args *args,
+                       const struct pattern *pattern, const struct ls_cl_key *key, size_t group,
+                       const struct ls_cl_kernel **kernel)
+{
+    struct ls_cl_source source = {
+        .primitive = args->rows == 0 ? "map" : rows[args->row[0].op].name,
+        .entry = "map",
+        .file = ls_cl_file_map,
+        .parts = device->wide ? LS_CL_WIDE : 0,
+    };
+    bool added[LS_ROW_COUNT] = {false};
+    for (int i = 0; i < args->rows; i++) {
+        unsigned op = args->row[i].op;
+        if (!added[op])
+            ls_cl_add_row(&source, op);
+        added[op] = true;
+    }
+    add_program(&source.text, args, pattern, (int)group);
+    return ls_cl_build(device, key, &source, kernel);
+}
 
 ls_status ls_cl_map(struct ls_device *base, const struct ls_map_args *args)
 {
@@ -272,16 +272,12 @@ ls_status ls_cl_map(struct ls_device *base, const struct ls_map_args *args)
     struct pattern pattern = pattern_of(args);
     struct ls_cl_key key = key_of(args, &pattern);
     size_t group = device->wide ? GROUP_WIDE : GROUP;
-    if (group > device->max_group)
+    if (!device->wide && group > device->max_group)
         group = device->max_group;
 
     const struct ls_cl_kernel *kernel = ls_cl_find(device, &key);
     if (kernel == NULL) {
-        struct ls_cl_text text = {.data = NULL};
-        unsigned parts = add_program(&text, args, &pattern, (int)group);
-        const char *name = args->rows == 0 ? "map" : rows[args->row[0].op].name;
-        ls_status status = ls_cl_build(device, &key, name, "map", parts, &text,
-                                       ls_cl_file_map, &kernel);
+        ls_status status = build(device, args, &pattern, &key, group, &kernel);
         if (status != LS_OK)
             return status;
     }
@@ -302,5 +298,6 @@ ls_status ls_cl_map(struct ls_device *base, const struct ls_map_args *args)
     if (pattern.form != FORM_DENSE)
         ls_cl_pass_extents(&launch, args->extent, args->rank, pattern.large);
     size_t groups[3] = {(columns + group - 1) / group, (size_t)args->n / columns, 1};
-    return ls_cl_run(&launch, pattern.form == FORM_ROWS ? 2 : 1, groups, (size_t[3]){group, 1, 1});
+    return ls_cl_run(&launch, pattern.form == FORM_ROWS ? 2 : 1, groups,
+                     (size_t[3]){device->wide ? 1 : group, 1, 1});
 }

@@ -35,11 +35,12 @@ static ls_status find_kernel(struct ls_cl_device *device, enum move move, const 
     *kernel = ls_cl_find(device, &key);
     if (*kernel != NULL)
         return LS_OK;
-    struct ls_cl_text text = {.data = NULL};
-    ls_cl_add(&text,
+    struct ls_cl_source source = {.primitive = name, .entry = name, .file = ls_cl_file_move,
+                                  .parts = LS_CL_FAULT};
+    ls_cl_add(&source.text,
               "#define LS_MOVE %d\n#define LS_ELEMENT %s\n#define LS_GROUP %d\n#define LS_WIDE %d\n",
               move, size == 1 ? "uchar" : "uint", (int)group, device->wide);
-    return ls_cl_build(device, &key, name, name, LS_CL_FAULT, &text, ls_cl_file_move, kernel);
+    return ls_cl_build(device, &key, &source, kernel);
 }
 
 /* dst[i] = value + i * step, for int32. */
@@ -117,16 +118,16 @@ ls_status ls_cl_copy_nd(struct ls_device *base, const struct ls_copy_nd_args *ar
     ls_cl_key_add(&key, (unsigned)(group / 16));
     const struct ls_cl_kernel *kernel = ls_cl_find(device, &key);
     if (kernel == NULL) {
-        struct ls_cl_text text = {.data = NULL};
-        ls_cl_add(&text,
+        struct ls_cl_source source = {.primitive = "copy_nd", .entry = "copy",
+                                      .file = ls_cl_file_move};
+        ls_cl_add(&source.text,
                   "#define LS_MOVE %d\n#define LS_ELEMENT %s\n#define LS_COPY_ROWS %d\n"
                   "#define LS_COPY_LARGE %d\n#define LS_GROUP %d\n#define LS_COPY_LOCATE",
                   MOVE_COPY, size == 1 ? "uchar" : "uint", rows, large, (int)group);
         for (int d = rows ? last - 1 : last; d > 0; d--)
-            ls_cl_add(&text, " LS_COPY_SPLIT(%d)", d);
-        ls_cl_add(&text, "\n");
-        ls_status status = ls_cl_build(device, &key, "copy_nd", "copy", 0, &text, ls_cl_file_move,
-                                       &kernel);
+            ls_cl_add(&source.text, " LS_COPY_SPLIT(%d)", d);
+        ls_cl_add(&source.text, "\n");
+        ls_status status = ls_cl_build(device, &key, &source, &kernel);
         if (status != LS_OK)
             return status;
     }

@@ -148,6 +148,8 @@ struct ls_cl_kernel {
     cl_program program;
     cl_kernel kernel;
     const char *primitive; /* for messages */
+    uint64_t name;   /* of its binary in the cache on disk */
+    bool not_kept;   /* its binary is not there yet */
 };
 
 /** Text that grows. After a failed allocation it stays empty and `failed` is set. */
@@ -159,20 +161,27 @@ struct ls_cl_text {
 void ls_cl_add(struct ls_cl_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Parts of a kernel's source that not all need: the elementary functions, in order, and fault.cl. */
-enum { LS_CL_EXP = 1, LS_CL_TRIG = 2, LS_CL_SPECIAL = 4, LS_CL_FAULT = 8 };
+/* Parts of a kernel's source that not all need: the elementary functions, in order; fault.cl; and
+ * whether the functions are those of vectors (wide_begin.cl). */
+enum { LS_CL_EXP = 1, LS_CL_TRIG = 2, LS_CL_SPECIAL = 4, LS_CL_FAULT = 8, LS_CL_WIDE = 16 };
+
+/* What a kernel is built from. */
+struct ls_cl_source {
+    const char *primitive, *entry;   /* its name in messages, and in the file */
+    const char *file;                /* embedded text */
+    unsigned parts;
+    struct ls_cl_text functions;     /* generated: rows; and what the file is specialised by */
+    struct ls_cl_text text;
+};
 
 /** The kernel with this key, or NULL if it was not built yet. */
 const struct ls_cl_kernel *ls_cl_find(struct ls_cl_device *device, const struct ls_cl_key *key);
 
-/**
- * Builds the kernel `entry` from the preludes, the generated `text` (#defines mostly; released here)
- * and the embedded file `source`, and adds it under `key`. `primitive` is its name in messages.
- */
+/** Builds a kernel and adds it under `key`. Releases the generated texts. */
 ls_status ls_cl_build(struct ls_cl_device *device, const struct ls_cl_key *key,
-                      const char *primitive, const char *entry, unsigned parts,
-                      struct ls_cl_text *text, const char *source,
-                      const struct ls_cl_kernel **kernel);
+                      struct ls_cl_source *source, const struct ls_cl_kernel **kernel);
+
+/** Keeps the binaries that are not on disk yet, and releases all kernels. */
 void ls_cl_release_kernels(struct ls_cl_device *device);
 
 /** A launch being put together: begin, pass the arguments in order, run. Errors are remembered. */
@@ -240,8 +249,8 @@ void ls_cl_cache_store(const struct ls_cl_device *device, uint64_t name, const v
 #include "prims.def"
 #undef PRIM
 
-/** Adds `LS_FN float row_relu(float a) {...}` for one row; returns the parts it needs; map.c. */
-unsigned ls_cl_add_row(struct ls_cl_text *text, unsigned row);
+/** Adds `LS_FN float row_relu(float a) {...}` and the parts it needs; map.c. A row's name. */
+void ls_cl_add_row(struct ls_cl_source *source, unsigned row);
 const char *ls_cl_row_name(unsigned row);
 
 /** The canonical product by our own kernels; gemm.c. Its bits are the definition for CLBlast. */
@@ -264,10 +273,11 @@ static inline cl_int ls_cl_next_fault_call(struct ls_cl_device *device)
 
 /* ---- Embedded files of shaders/, made by scripts/embed.py ---- */
 
-extern const char ls_cl_file_prelude_cl[], ls_cl_file_canon[], ls_cl_file_canon_exp[],
-    ls_cl_file_canon_trig[], ls_cl_file_canon_special[], ls_cl_file_index[], ls_cl_file_fault[],
-    ls_cl_file_map[], ls_cl_file_reduce[], ls_cl_file_gemm[], ls_cl_file_move[],
-    ls_cl_file_random[], ls_cl_file_softmax[];
+extern const char ls_cl_file_prelude_cl[], ls_cl_file_wide_begin[], ls_cl_file_wide_end[],
+    ls_cl_file_canon[], ls_cl_file_canon_exp[], ls_cl_file_canon_trig[],
+    ls_cl_file_canon_special[], ls_cl_file_index[], ls_cl_file_fault[], ls_cl_file_map[],
+    ls_cl_file_reduce[], ls_cl_file_gemm[], ls_cl_file_move[], ls_cl_file_random[],
+    ls_cl_file_softmax[];
 
 extern const struct ls_backend ls_opencl_backend;
 

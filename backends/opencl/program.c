@@ -102,16 +102,6 @@ static void release_kernel(struct ls_cl_kernel *kernel)
     free(kernel);
 }
 
-void ls_cl_release_kernels(struct ls_cl_device *device)
-{
-    for (size_t i = 0; i < device->kernel_capacity; i++)
-        if (device->kernels[i] != NULL)
-            release_kernel(device->kernels[i]);
-    free(device->kernels);
-    device->kernels = NULL;
-    device->kernel_count = device->kernel_capacity = 0;
-}
-
 /* ---- Building ---- */
 
 /* Puts the start of the compiler's log into the device's message, on one line. */
@@ -161,21 +151,38 @@ static cl_program program_from_cache(struct ls_cl_device *device, uint64_t name)
     return program;
 }
 
-static void keep_binary(struct ls_cl_device *device, cl_program program, uint64_t name)
+static void keep_binary(const struct ls_cl_device *device, const struct ls_cl_kernel *kernel)
 {
     size_t size = 0;
-    if (device->cache_folder[0] == '\0' ||
-        ls_cl.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) !=
-            CL_SUCCESS ||
+    if (ls_cl.clGetProgramInfo(kernel->program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size,
+                               NULL) != CL_SUCCESS ||
         size == 0)
         return;
     unsigned char *binary = malloc(size);
     if (binary == NULL)
         return;
-    if (ls_cl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) ==
-        CL_SUCCESS)
-        ls_cl_cache_store(device, name, binary, size);
+    if (ls_cl.clGetProgramInfo(kernel->program, CL_PROGRAM_BINARIES, sizeof binary, &binary,
+                               NULL) == CL_SUCCESS)
+        ls_cl_cache_store(device, kernel->name, binary, size);
     free(binary);
+}
+
+/* Binaries are kept at the end, for a driver may compile once more to make one (PoCL does), and the
+ * first step should not wait for that. */
+void ls_cl_release_kernels(struct ls_cl_device *device)
+{
+    bool keep = device->cache_folder[0] != '\0' && !device->base.lost;
+    for (size_t i = 0; i < device->kernel_capacity; i++) {
+        struct ls_cl_kernel *kernel = device->kernels[i];
+        if (kernel == NULL)
+            continue;
+        if (keep && kernel->not_kept)
+            keep_binary(device, kernel);
+        release_kernel(kernel);
+    }
+    free(device->kernels);
+    device->kernels = NULL;
+    device->kernel_count = device->kernel_capacity = 0;
 }
 
 static ls_status program_from_source(struct ls_cl_device *device, const char *primitive,
@@ -201,55 +208,75 @@ static ls_status program_from_source(struct ls_cl_device *device, const char *pr
     return status;
 }
 
-ls_status ls_cl_build(struct ls_cl_device *device, const struct ls_cl_key *key,
-                      const char *primitive, const char *entry, unsigned parts,
-                      struct ls_cl_text *text, const char *source,
-                      const struct ls_cl_kernel **built)
+enum { MOST_TEXTS = 12 };
+
+/* All texts of a program, in order. */
+static cl_uint collect(const struct ls_cl_source *source, const char *texts[MOST_TEXTS])
 {
-    const char *texts[10];
+    bool wide = (source->parts & LS_CL_WIDE) != 0;
     cl_uint count = 0;
     texts[count++] = "#pragma OPENCL FP_CONTRACT OFF\n";
-    texts[count++] = ls_cl_file_prelude_cl;
+    texts[count++] = wide ? ls_cl_file_wide_begin : ls_cl_file_prelude_cl;
     texts[count++] = ls_cl_file_canon;
-    if ((parts & LS_CL_EXP) != 0)
+    if ((source->parts & LS_CL_EXP) != 0)
         texts[count++] = ls_cl_file_canon_exp;
-    if ((parts & LS_CL_TRIG) != 0)
+    if ((source->parts & LS_CL_TRIG) != 0)
         texts[count++] = ls_cl_file_canon_trig;
-    if ((parts & LS_CL_SPECIAL) != 0)
+    if ((source->parts & LS_CL_SPECIAL) != 0)
         texts[count++] = ls_cl_file_canon_special;
+    if (source->functions.data != NULL)
+        texts[count++] = source->functions.data;
+    if (wide)
+        texts[count++] = ls_cl_file_wide_end;
     texts[count++] = ls_cl_file_index;
-    if ((parts & LS_CL_FAULT) != 0)
+    if ((source->parts & LS_CL_FAULT) != 0)
         texts[count++] = ls_cl_file_fault;
-    if (text->data != NULL)
-        texts[count++] = text->data;
-    texts[count++] = source;
+    if (source->text.data != NULL)
+        texts[count++] = source->text.data;
+    texts[count++] = source->file;
+    return count;
+}
 
+/* The program, from the cache or compiled, and its kernel. */
+static ls_status make(struct ls_cl_device *device, const struct ls_cl_source *source,
+                      struct ls_cl_kernel *kernel)
+{
+    const char *texts[MOST_TEXTS];
+    cl_uint count = collect(source, texts);
+    kernel->primitive = source->primitive;
+    kernel->name = device->identity;
+    for (cl_uint i = 0; i < count; i++)
+        kernel->name = ls_cl_hash(kernel->name, texts[i], strlen(texts[i]));
+    kernel->program = program_from_cache(device, kernel->name);
+    if (kernel->program == NULL) {
+        ls_status status = program_from_source(device, source->primitive, texts, count,
+                                               &kernel->program);
+        if (status != LS_OK)
+            return status;
+        kernel->not_kept = true;
+    }
+    cl_int code;
+    kernel->kernel = ls_cl.clCreateKernel(kernel->program, source->entry, &code);
+    if (code == CL_SUCCESS)
+        return LS_OK;
+    kernel->kernel = NULL;
+    return ls_cl_failed(device, code, "clCreateKernel(%s, %s)", source->primitive, source->entry);
+}
+
+ls_status ls_cl_build(struct ls_cl_device *device, const struct ls_cl_key *key,
+                      struct ls_cl_source *source, const struct ls_cl_kernel **built)
+{
     *built = NULL;
     struct ls_cl_kernel *kernel = calloc(1, sizeof *kernel);
-    ls_status status = text->failed || kernel == NULL
-                           ? ls_cl_failed(device, CL_OUT_OF_HOST_MEMORY, "the kernel %s", primitive)
-                           : make_room(device);
-    if (status == LS_OK) {
-        uint64_t name = device->identity;
-        for (cl_uint i = 0; i < count; i++)
-            name = ls_cl_hash(name, texts[i], strlen(texts[i]));
-        kernel->program = program_from_cache(device, name);
-        if (kernel->program == NULL) {
-            status = program_from_source(device, primitive, texts, count, &kernel->program);
-            if (status == LS_OK)
-                keep_binary(device, kernel->program, name);
-        }
-    }
-    if (status == LS_OK) {
-        cl_int code;
-        kernel->kernel = ls_cl.clCreateKernel(kernel->program, entry, &code);
-        if (code != CL_SUCCESS) {
-            kernel->kernel = NULL;
-            status = ls_cl_failed(device, code, "clCreateKernel(%s, %s)", primitive, entry);
-        }
-    }
-    free(text->data);
-    *text = (struct ls_cl_text){.data = NULL};
+    ls_status status = LS_OK;
+    if (source->functions.failed || source->text.failed || kernel == NULL)
+        status = ls_cl_failed(device, CL_OUT_OF_HOST_MEMORY, "the kernel %s", source->primitive);
+    if (status == LS_OK)
+        status = make_room(device);
+    if (status == LS_OK)
+        status = make(device, source, kernel);
+    free(source->functions.data);
+    free(source->text.data);
     if (status != LS_OK) {
         if (kernel != NULL)
             release_kernel(kernel);
@@ -257,7 +284,6 @@ ls_status ls_cl_build(struct ls_cl_device *device, const struct ls_cl_key *key,
     }
     kernel->key = *key;
     kernel->hash = ls_cl_hash(LS_CL_HASH_START, key->bytes, key->size);
-    kernel->primitive = primitive;
     device->kernels[place_of(device, kernel->hash, key)] = kernel;
     device->kernel_count++;
     *built = kernel;

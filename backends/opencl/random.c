@@ -13,11 +13,12 @@ ls_status ls_cl_random(struct ls_device *base, const struct ls_random_args *args
     ls_cl_key_add(&key, args->kind);
     const struct ls_cl_kernel *kernel = ls_cl_find(device, &key);
     if (kernel == NULL) {
-        struct ls_cl_text text = {.data = NULL};
-        ls_cl_add(&text, "#define LS_RANDOM_KIND %d\n#define LS_GROUP %d\n", (int)args->kind,
+        struct ls_cl_source source = {.primitive = "random", .entry = "random",
+                                      .file = ls_cl_file_random,
+                                      .parts = LS_CL_EXP | LS_CL_TRIG};
+        ls_cl_add(&source.text, "#define LS_RANDOM_KIND %d\n#define LS_GROUP %d\n", (int)args->kind,
                   (int)group);
-        ls_status status = ls_cl_build(device, &key, "random", "random", LS_CL_EXP | LS_CL_TRIG, &text,
-                                       ls_cl_file_random, &kernel);
+        ls_status status = ls_cl_build(device, &key, &source, &kernel);
         if (status != LS_OK)
             return status;
     }

@@ -20,12 +20,15 @@ static ls_status find_kernel(struct ls_cl_device *device, const struct ls_reduce
     *kernel = ls_cl_find(device, &key);
     if (*kernel != NULL)
         return LS_OK;
-    struct ls_cl_text text = {.data = NULL};
-    ls_cl_add(&text,
+    struct ls_cl_source source = {
+        .primitive = "reduce",
+        .entry = !along_rows ? "columns" : is_place(args->op) ? "places" : "rows",
+        .file = ls_cl_file_reduce,
+    };
+    ls_cl_add(&source.text,
               "#define LS_REDUCE_OP %d\n#define LS_REDUCE_INT %d\n#define LS_REDUCE_WIDE %d\n",
               (int)args->op, args->dtype == LS_INT32, device->wide);
-    const char *entry = !along_rows ? "columns" : is_place(args->op) ? "places" : "rows";
-    return ls_cl_build(device, &key, "reduce", entry, 0, &text, ls_cl_file_reduce, kernel);
+    return ls_cl_build(device, &key, &source, kernel);
 }
 
 static ls_status reduce_rows(struct ls_cl_device *device, const struct ls_reduce_args *args)

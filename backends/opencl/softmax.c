@@ -19,11 +19,15 @@ static ls_status find_kernel(struct ls_cl_device *device, enum kind kind,
     *kernel = ls_cl_find(device, &key);
     if (*kernel != NULL)
         return LS_OK;
-    struct ls_cl_text text = {.data = NULL};
-    ls_cl_add(&text, "#define LS_SOFTMAX_KIND %d\n#define LS_SOFTMAX_WIDE %d\n", (int)kind,
+    struct ls_cl_source source = {
+        .primitive = kind >= KIND_LOSS ? "sparse_xent" : "softmax",
+        .entry = "softmax",
+        .file = ls_cl_file_softmax,
+        .parts = LS_CL_EXP | LS_CL_FAULT,
+    };
+    ls_cl_add(&source.text, "#define LS_SOFTMAX_KIND %d\n#define LS_SOFTMAX_WIDE %d\n", (int)kind,
               device->wide);
-    return ls_cl_build(device, &key, kind >= KIND_LOSS ? "sparse_xent" : "softmax", "softmax",
-                       LS_CL_EXP | LS_CL_FAULT, &text, ls_cl_file_softmax, kernel);
+    return ls_cl_build(device, &key, &source, kernel);
 }
 
 ls_status ls_cl_softmax(struct ls_device *base, const struct ls_softmax_args *args)

@@ -287,12 +287,9 @@ void *ls_reference_scratch(struct reference_device *device, size_t bytes)
 #define PRIM(name, need, meaning)                                                                  \
     static ls_status call_##name(struct ls_device *device, const struct ls_##name##_args *args)    \
     {                                                                                              \
-        struct reference_device *reference = own(device);                                          \
-        if (!reference->slots->name) {                                                             \
-            return LS_UNSUPPORTED;                                                                 \
-        }                                                                                          \
+        const struct reference_slots *slots = own(device)->slots;                                  \
         uint64_t before = ls_reference_enter();                                                    \
-        ls_status status = reference->slots->name(reference, args);                                \
+        ls_status status = slots->name ? slots->name(own(device), args) : LS_UNSUPPORTED;          \
         ls_reference_leave(before);                                                                \
         return status;                                                                             \
     }

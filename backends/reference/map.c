@@ -1,54 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * map: an elementwise program, interpreted row by row over blocks of elements that stay in the first
- * level cache.
- *
- * The index space is cut into runs. Where every input is dense or one scalar, there is one run of n
- * elements. Else, if the innermost dimension is long, a run is one innermost row: in it an input
- * is contiguous, or one value, or strided. Else there is one run again, and broadcast inputs
- * are expanded block by block.
+ * level cache. map.h says how the index space is cut into runs and blocks.
  *
  * Registers that have one value for the whole program (immediates, scalars and rows of these alone)
  * are computed once per thread; registers that have one value in a run, once per block.
  */
-#include "slots.h"
+#include "map.h"
 
 #include <string.h>
-
-enum {
-    ARENA = 8192,     /* words of staging memory per thread: with the operands it fits the cache */
-    BLOCK = 1024,     /* elements of a block that is staged */
-    LONG_BLOCK = 8192, /* and of one that is not */
-    LONG_ROW = 128,   /* an innermost dimension from here on makes runs of its own */
-    REGISTERS = LS_REGISTER_ROW + LS_MAP_ROWS,
-    NO_SLOT = 255,
-};
-
-/* How an input is found in a run. */
-enum access {
-    DIRECT, /* 32-bit and contiguous: read in place */
-    SCALAR, /* one value */
-    STAGED, /* copied to a slot: narrow, strided, or broadcast within the run */
-};
-
-struct plan {
-    const struct ls_map_args *args;
-    uint32_t constant; /* registers with one value for the whole program */
-    uint32_t scalar;   /* registers with one value per run, the constant ones among them */
-    enum access access[LS_MAP_INPUTS];
-    uint8_t slot[REGISTERS];           /* a staging slot of the arena, or NO_SLOT */
-    uint8_t direct[LS_MAP_ROWS];       /* the output that a row writes in place, or NO_SLOT */
-    bool by_rows;
-    int slots;
-    int64_t run;      /* elements of a run */
-    int64_t block;    /* elements of a block */
-    int64_t blocks;   /* blocks of a run */
-};
-
-static bool is_word(ls_dtype dtype)
-{
-    return dtype == LS_FLOAT32 || dtype == LS_INT32;
-}
 
 /* Element `at` of an array as a register's word. */
 static word load(const void *data, ls_dtype dtype, int64_t at)
@@ -105,197 +65,14 @@ static void store(void *data, ls_dtype dtype, int64_t at, const struct operand *
     }
 }
 
-/* Arguments of each row; the signature says how many there are. */
-static const uint8_t arguments[LS_ROW_COUNT] = {
-#define F_F(name, ...) [LS_ROW_##name] = 1,
-#define F_FF(name, ...) [LS_ROW_##name] = 2,
-#define F_FFF(name, ...) [LS_ROW_##name] = 3,
-#define F_I(name, ...) [LS_ROW_##name] = 1,
-#define I_F(name, ...) [LS_ROW_##name] = 1,
-#define I_I(name, ...) [LS_ROW_##name] = 1,
-#define I_FF(name, ...) [LS_ROW_##name] = 2,
-#define I_II(name, ...) [LS_ROW_##name] = 2,
-#define W_IWW(name, ...) [LS_ROW_##name] = 3,
-#include "../../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
-};
-
 static void run_row(const struct ls_map_row *row, size_t n, const struct operand *registers,
                     void *result)
 {
     struct operand operand[3];
-    for (int i = 0; i < arguments[row->op]; i++) {
+    for (int i = 0; i < ISA(row_arguments)[row->op]; i++) {
         operand[i] = registers[row->arg[i]];
     }
     ISA(rows)[row->op](n, operand, result);
-}
-
-/* True if the strides are those of a dense array of this extent. */
-static bool is_dense(const struct ls_map_args *args, const int64_t *stride)
-{
-    int64_t expected = 1;
-    for (int d = args->rank - 1; d >= 0; d--) {
-        if (args->extent[d] != 1 && stride[d] != expected) {
-            return false;
-        }
-        expected *= args->extent[d];
-    }
-    return true;
-}
-
-static bool is_constant(const struct ls_map_args *args, const int64_t *stride)
-{
-    for (int d = 0; d < args->rank; d++) {
-        if (args->extent[d] != 1 && stride[d] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* True if the input is itself an output while some output overwrites its buffer: then it must be
- * staged before anything is stored. */
-static bool is_overwritten(const struct ls_map_args *args, int i)
-{
-    bool is_source = false, is_target = false;
-    for (int k = 0; k < args->outputs; k++) {
-        is_source |= args->output[k].source == i;
-        is_target |= args->output[k].buffer == args->input[i].buffer;
-    }
-    return is_source && is_target;
-}
-
-/* Decides on runs and how each input is found in them. */
-static void plan_inputs(struct plan *plan)
-{
-    const struct ls_map_args *args = plan->args;
-    int inner = args->rank - 1;
-    bool dense[LS_MAP_INPUTS], plain = true;
-    for (int i = 0; i < args->inputs; i++) {
-        dense[i] = is_dense(args, args->input[i].stride);
-        if (args->n == 1 || is_constant(args, args->input[i].stride)) {
-            plan->constant |= 1u << i;
-        } else if (!dense[i]) {
-            plain = false;
-        }
-    }
-    plan->by_rows = !plain && args->extent[inner] >= LONG_ROW;
-    plan->run = plan->by_rows ? args->extent[inner] : args->n;
-    plan->scalar = plan->constant;
-    for (int i = 0; i < args->inputs; i++) {
-        int64_t stride = args->input[i].stride[inner];
-        plan->access[i] = STAGED;
-        if (plan->constant >> i & 1 || (plan->by_rows && stride == 0)) {
-            plan->access[i] = SCALAR;
-            plan->scalar |= 1u << i;
-        } else if (is_word(args->input[i].dtype) && (dense[i] || (plan->by_rows && stride == 1)) &&
-                   !is_overwritten(args, i)) {
-            plan->access[i] = DIRECT;
-        }
-    }
-}
-
-/* True if row `j` may write its result to the output's memory at once: nothing later in the block
- * reads what is there. */
-static bool may_write(const struct plan *plan, int j, int output)
-{
-    const struct ls_map_args *args = plan->args;
-    const struct ls_map_output *out = &args->output[output];
-    if (!is_word(out->dtype) || out->source != LS_REGISTER_ROW + j ||
-        plan->scalar >> out->source & 1) {
-        return false;
-    }
-    for (int i = 0; i < args->inputs; i++) {
-        if (args->input[i].buffer != out->buffer) {
-            continue;
-        }
-        for (int later = j + 1; later < args->rows; later++) {
-            for (int k = 0; k < arguments[args->row[later].op]; k++) {
-                if (args->row[later].arg[k] == i) {
-                    return false;
-                }
-            }
-        }
-        for (int k = 0; k < args->outputs; k++) {
-            if (args->output[k].source == i) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-/* Decides which rows are constant, which write in place, and gives the others staging slots, reusing
- * a slot after the last row that reads it. */
-static void plan_rows(struct plan *plan)
-{
-    const struct ls_map_args *args = plan->args;
-    uint8_t last_use[REGISTERS] = {0};
-    plan->constant |= ((1u << args->immediates) - 1u) << LS_REGISTER_IMMEDIATE;
-    plan->scalar |= plan->constant;
-    for (int j = 0; j < args->rows; j++) {
-        uint32_t read = 0;
-        for (int k = 0; k < arguments[args->row[j].op]; k++) {
-            read |= 1u << args->row[j].arg[k];
-            last_use[args->row[j].arg[k]] = (uint8_t)j;
-        }
-        uint32_t result = 1u << (LS_REGISTER_ROW + j);
-        plan->constant |= (read & ~plan->constant) == 0 ? result : 0;
-        plan->scalar |= (read & ~plan->scalar) == 0 ? result : 0;
-    }
-    for (int j = 0; j < args->rows; j++) {
-        plan->direct[j] = NO_SLOT;
-    }
-    for (int k = args->outputs - 1; k >= 0; k--) {
-        int j = args->output[k].source - LS_REGISTER_ROW;
-        if (j >= 0 && may_write(plan, j, k)) {
-            plan->direct[j] = (uint8_t)k;
-        }
-        last_use[args->output[k].source] = LS_MAP_ROWS;
-    }
-    uint32_t used = 0;
-    for (int r = 0; r < LS_MAP_INPUTS; r++) {
-        plan->slot[r] = NO_SLOT;
-        if (r < args->inputs && plan->access[r] == STAGED) {
-            plan->slot[r] = (uint8_t)plan->slots++;
-            used |= 1u << plan->slot[r];
-        }
-    }
-    for (int j = 0; j < args->rows; j++) {
-        for (int k = 0; k < arguments[args->row[j].op]; k++) {
-            int r = args->row[j].arg[k];
-            if (last_use[r] == j && !(plan->scalar >> r & 1) &&
-                (r < LS_MAP_INPUTS || r >= LS_REGISTER_ROW) && plan->slot[r] != NO_SLOT) {
-                used &= ~(1u << plan->slot[r]);
-            }
-        }
-        int result = LS_REGISTER_ROW + j;
-        plan->slot[result] = NO_SLOT;
-        if (!(plan->scalar >> result & 1) && plan->direct[j] == NO_SLOT) {
-            int slot = 0;
-            while (used >> slot & 1) {
-                slot++;
-            }
-            used |= 1u << slot;
-            plan->slot[result] = (uint8_t)slot;
-            plan->slots = slot < plan->slots ? plan->slots : slot + 1;
-        }
-    }
-    plan->block = LONG_BLOCK;
-    if (plan->slots || args->rows > 1) {
-        int64_t fits = plan->slots ? ARENA / plan->slots / 64 * 64 : BLOCK;
-        plan->block = fits < BLOCK ? fits : BLOCK;
-    }
-    plan->block = plan->block < plan->run ? plan->block : plan->run;
-    plan->blocks = (plan->run + plan->block - 1) / plan->block;
 }
 
 /* What a thread works with. */
@@ -406,7 +183,7 @@ static void set_inputs(const struct plan *plan, struct state *state, int64_t run
         case STAGED:
             if (plan->by_rows) {
                 load_strided(slot, data, input->dtype, at, stride, n);
-            } else if (is_dense(args, input->stride)) {
+            } else if (ISA(is_dense)(args, input->stride)) {
                 load_strided(slot, data, input->dtype, at, 1, n);
             } else {
                 stage(args, input, begin, n, slot);
@@ -470,11 +247,7 @@ static void run_blocks(const void *work, int thread, int64_t begin, int64_t end)
 ls_status ISA(map)(struct reference_device *device, const struct ls_map_args *args)
 {
     struct plan plan;
-    plan.args = args;
-    plan.constant = 0;
-    plan.slots = 0;
-    plan_inputs(&plan);
-    plan_rows(&plan);
+    ISA(plan_map)(&plan, args);
     int64_t blocks = args->n / plan.run * plan.blocks;
     int64_t grain = (PARALLEL_WORK / args->rows + plan.block - 1) / plan.block;
     ls_reference_parallel(device, blocks, grain, run_blocks, &plan);

@@ -10,60 +10,114 @@
 #include "canon.h"
 
 /* F_F, F_I, I_F, I_I: one argument. */
-#define UNARY(name, result_type, type)                                                             \
-    LS_FN void name(size_t n, const struct operand *operand, void *result, result_type op(type))   \
-    {                                                                                              \
-        const type *a = operand[0].data;                                                           \
-        result_type *y = result;                                                                   \
-        EACH(i, n) y[i] = op(a[i]);                                                                \
-    }
-UNARY(each_f_f, float, float)
-UNARY(each_f_i, float, int)
-UNARY(each_i_f, int, float)
-UNARY(each_i_i, int, int)
-#undef UNARY
+LS_FN void each_f_f(size_t n, const struct operand *operand, void *result, float op(float))
+{
+    const float *a = operand[0].data;
+    float *y = result;
+    EACH(i, n) y[i] = op(a[i]);
+}
+
+LS_FN void each_f_i(size_t n, const struct operand *operand, void *result, float op(int))
+{
+    const int *a = operand[0].data;
+    float *y = result;
+    EACH(i, n) y[i] = op(a[i]);
+}
+
+LS_FN void each_i_f(size_t n, const struct operand *operand, void *result, int op(float))
+{
+    const float *a = operand[0].data;
+    int *y = result;
+    EACH(i, n) y[i] = op(a[i]);
+}
+
+LS_FN void each_i_i(size_t n, const struct operand *operand, void *result, int op(int))
+{
+    const int *a = operand[0].data;
+    int *y = result;
+    EACH(i, n) y[i] = op(a[i]);
+}
 
 /* F_FF, I_FF, I_II: two arguments, one of which may be a scalar. */
-#define BINARY(name, result_type, type)                                                            \
-    LS_FN void name(size_t n, const struct operand *operand, void *result,                         \
-                    result_type op(type, type))                                                    \
-    {                                                                                              \
-        const type *a = operand[0].data, *b = operand[1].data, a0 = *a, b0 = *b;                   \
-        result_type *y = result;                                                                   \
-        if (operand[0].step && operand[1].step) {                                                  \
-            EACH(i, n) y[i] = op(a[i], b[i]);                                                      \
-        } else if (operand[0].step) {                                                              \
-            EACH(i, n) y[i] = op(a[i], b0);                                                        \
-        } else {                                                                                   \
-            EACH(i, n) y[i] = op(a0, b[i]);                                                        \
-        }                                                                                          \
+LS_FN void each_f_ff(size_t n, const struct operand *operand, void *result, float op(float, float))
+{
+    const float *a = operand[0].data, *b = operand[1].data, a0 = *a, b0 = *b;
+    float *y = result;
+    if (operand[0].step && operand[1].step) {
+        EACH(i, n) y[i] = op(a[i], b[i]);
+    } else if (operand[0].step) {
+        EACH(i, n) y[i] = op(a[i], b0);
+    } else {
+        EACH(i, n) y[i] = op(a0, b[i]);
     }
-BINARY(each_f_ff, float, float)
-BINARY(each_i_ff, int, float)
-BINARY(each_i_ii, int, int)
-#undef BINARY
+}
+
+LS_FN void each_i_ff(size_t n, const struct operand *operand, void *result, int op(float, float))
+{
+    const float *a = operand[0].data, *b = operand[1].data, a0 = *a, b0 = *b;
+    int *y = result;
+    if (operand[0].step && operand[1].step) {
+        EACH(i, n) y[i] = op(a[i], b[i]);
+    } else if (operand[0].step) {
+        EACH(i, n) y[i] = op(a[i], b0);
+    } else {
+        EACH(i, n) y[i] = op(a0, b[i]);
+    }
+}
+
+LS_FN void each_i_ii(size_t n, const struct operand *operand, void *result, int op(int, int))
+{
+    const int *a = operand[0].data, *b = operand[1].data, a0 = *a, b0 = *b;
+    int *y = result;
+    if (operand[0].step && operand[1].step) {
+        EACH(i, n) y[i] = op(a[i], b[i]);
+    } else if (operand[0].step) {
+        EACH(i, n) y[i] = op(a[i], b0);
+    } else {
+        EACH(i, n) y[i] = op(a0, b[i]);
+    }
+}
+
+/* Which of three arguments are arrays: one bit each, the first argument's the highest. */
+static int arrays(const struct operand *operand)
+{
+    return (operand[0].step ? 4 : 0) | (operand[1].step ? 2 : 0) | (operand[2].step ? 1 : 0);
+}
 
 /* F_FFF, W_IWW: three arguments, of which two may be scalars. */
-#define TERNARY(name, type1, type)                                                                 \
-    LS_FN void name(size_t n, const struct operand *operand, void *result,                         \
-                    type op(type1, type, type))                                                    \
-    {                                                                                              \
-        const type1 *a = operand[0].data, a0 = *a;                                                 \
-        const type *b = operand[1].data, *c = operand[2].data, b0 = *b, c0 = *c;                   \
-        type *y = result;                                                                          \
-        switch ((operand[0].step ? 4 : 0) | (operand[1].step ? 2 : 0) | (operand[2].step ? 1 : 0)) { \
-        case 7: EACH(i, n) y[i] = op(a[i], b[i], c[i]); break;                                     \
-        case 6: EACH(i, n) y[i] = op(a[i], b[i], c0); break;                                       \
-        case 5: EACH(i, n) y[i] = op(a[i], b0, c[i]); break;                                       \
-        case 4: EACH(i, n) y[i] = op(a[i], b0, c0); break;                                         \
-        case 3: EACH(i, n) y[i] = op(a0, b[i], c[i]); break;                                       \
-        case 2: EACH(i, n) y[i] = op(a0, b[i], c0); break;                                         \
-        default: EACH(i, n) y[i] = op(a0, b0, c[i]); break;                                        \
-        }                                                                                          \
+LS_FN void each_f_fff(size_t n, const struct operand *operand, void *result,
+                      float op(float, float, float))
+{
+    const float *a = operand[0].data, a0 = *a;
+    const float *b = operand[1].data, *c = operand[2].data, b0 = *b, c0 = *c;
+    float *y = result;
+    switch (arrays(operand)) {
+    case 7: EACH(i, n) y[i] = op(a[i], b[i], c[i]); break;
+    case 6: EACH(i, n) y[i] = op(a[i], b[i], c0); break;
+    case 5: EACH(i, n) y[i] = op(a[i], b0, c[i]); break;
+    case 4: EACH(i, n) y[i] = op(a[i], b0, c0); break;
+    case 3: EACH(i, n) y[i] = op(a0, b[i], c[i]); break;
+    case 2: EACH(i, n) y[i] = op(a0, b[i], c0); break;
+    default: EACH(i, n) y[i] = op(a0, b0, c[i]); break;
     }
-TERNARY(each_f_fff, float, float)
-TERNARY(each_w_iww, int, word)
-#undef TERNARY
+}
+
+LS_FN void each_w_iww(size_t n, const struct operand *operand, void *result,
+                      word op(int, word, word))
+{
+    const int *a = operand[0].data, a0 = *a;
+    const word *b = operand[1].data, *c = operand[2].data, b0 = *b, c0 = *c;
+    word *y = result;
+    switch (arrays(operand)) {
+    case 7: EACH(i, n) y[i] = op(a[i], b[i], c[i]); break;
+    case 6: EACH(i, n) y[i] = op(a[i], b[i], c0); break;
+    case 5: EACH(i, n) y[i] = op(a[i], b0, c[i]); break;
+    case 4: EACH(i, n) y[i] = op(a[i], b0, c0); break;
+    case 3: EACH(i, n) y[i] = op(a0, b[i], c[i]); break;
+    case 2: EACH(i, n) y[i] = op(a0, b[i], c0); break;
+    default: EACH(i, n) y[i] = op(a0, b0, c[i]); break;
+    }
+}
 
 /* The formulas as functions, and their loops. */
 #define LOOP(name, each)                                                                           \

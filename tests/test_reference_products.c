@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reference backend against canon.md: gemm, softmax, cross-entropy and random.
+ */
+#include "reference_check.h"
+
+/* The activations that the test asks for. */
+static float activate(uint16_t row, float x)
+{
+    return row == LS_ROW_relu ? (x > 0.0f ? x : 0.0f) : row == LS_ROW_tanh ? canon_tanh(x) : x;
+}
+
+static void gemm_one(struct ls_gemm_args args, bool shared_b, bool with_bias)
+{
+    char what[128];
+    int64_t m = args.m, n = args.n, k = args.k, batch = args.batch;
+    args.stride_a = m * k;
+    args.stride_b = shared_b ? 0 : k * n;
+    int64_t b_size = shared_b ? k * n : batch * k * n;
+    float *a = draw_floats(batch * m * k), *b = draw_floats(b_size), *bias = draw_floats(n);
+    float *want = malloc((size_t)(batch * m * n) * sizeof *want);
+    for (int64_t i = 0; i < batch * m * n; i++) {
+        const float *a_i = a + i / (m * n) * args.stride_a, *b_i = b + i / (m * n) * args.stride_b;
+        int64_t row = i / n % m, column = i % n;
+        float total = 0.0f;
+        for (int64_t first = 0; first < k; first += LS_CHAIN_BLOCK) {
+            float sum = 0.0f;
+            for (int64_t p = first; p < k && p < first + LS_CHAIN_BLOCK; p++) {
+                sum = fmaf(a_i[args.trans_a ? p * m + row : row * k + p],
+                           b_i[args.trans_b ? column * k + p : p * n + column], sum);
+            }
+            total = first ? total + sum : sum;
+        }
+        total = with_bias ? total + bias[column] : total;
+        want[i] = activate(args.activation, total);
+    }
+    snprintf(what, sizeof what, "gemm %lld x (%lld, %lld, %lld)%s%s, bias %d, row %d",
+             (long long)batch, (long long)m, (long long)n, (long long)k, args.trans_a ? " A^T" : "",
+             args.trans_b ? " B^T" : "", with_bias, args.activation);
+    for (int d = 0; d < device_count; d++) {
+        args.a = upload(devices[d], a, batch * m * k * 4);
+        args.b = upload(devices[d], b, b_size * 4);
+        args.bias = with_bias ? upload(devices[d], bias, n * 4) : NULL;
+        args.c = upload(devices[d], NULL, batch * m * n * 4);
+        expect(ls_reference_backend.gemm(devices[d], &args) == LS_OK, "gemm returns LS_OK");
+        check(devices[d], args.c, LS_FLOAT32, want, batch * m * n, what);
+        release(devices[d], args.a);
+        release(devices[d], args.b);
+        if (args.bias) {
+            release(devices[d], args.bias);
+        }
+    }
+    free(a);
+    free(b);
+    free(bias);
+    free(want);
+}
+
+static void test_gemm(int count)
+{
+    static const int64_t sizes[] = {1,  2,  3,  5,  6,  7,  8,  10, 11, 12, 13, 14, 15, 16, 17,
+                                    23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 95, 96, 97, 130, 200};
+    static const int64_t depths[] = {0, 1, 2, 3, 10, 63, 64, 65, 128, 300, 1023, 1024, 1025, 2049};
+    static const uint16_t activations[] = {LS_ROW_NONE, LS_ROW_NONE, LS_ROW_relu, LS_ROW_tanh};
+    for (int t = 0; t < count; t++) {
+        struct ls_gemm_args args = {
+            .batch = t % 5 == 0 ? 1 + draw_below(5) : 1,
+            .m = sizes[draw_below(30)],
+            .n = sizes[draw_below(30)],
+            .k = depths[draw_below(14)],
+            .trans_a = t & 1,
+            .trans_b = t >> 1 & 1,
+            .activation = activations[draw_below(4)],
+        };
+        while (args.batch * args.m * args.n * args.k > 2000000) {
+            args.k /= 3;
+        }
+        bool shared_b = draw() % 2, with_bias = draw() % 2;
+        gemm_one(args, shared_b, with_bias);
+    }
+    for (int t = 0; t < 4; t++) {
+        bool trans_a = t & 1, trans_b = t >> 1;
+        gemm_one((struct ls_gemm_args){.batch = 1, .m = 128, .n = 256, .k = 784, .trans_a = trans_a,
+                                       .trans_b = trans_b, .activation = LS_ROW_relu}, false, true);
+        gemm_one((struct ls_gemm_args){.batch = 1, .m = 131, .n = 67, .k = 2500, .trans_a = trans_a,
+                                       .trans_b = trans_b, .activation = LS_ROW_NONE}, false, false);
+        gemm_one((struct ls_gemm_args){.batch = 1, .m = 1, .n = 1000, .k = 1100, .trans_a = trans_a,
+                                       .trans_b = trans_b, .activation = LS_ROW_NONE}, false, true);
+        gemm_one((struct ls_gemm_args){.batch = 1, .m = 1000, .n = 1, .k = 1100, .trans_a = trans_a,
+                                       .trans_b = trans_b, .activation = LS_ROW_NONE}, false, true);
+        gemm_one((struct ls_gemm_args){.batch = 1, .m = 700, .n = 900, .k = 5, .trans_a = trans_a,
+                                       .trans_b = trans_b, .activation = LS_ROW_NONE}, false, true);
+    }
+}
+
+/* ---- softmax and cross-entropy ---- */
+
+static void softmax_one(int64_t outer, int64_t r)
+{
+    int64_t n = outer * r;
+    float *x = draw_floats(n), *e = malloc((size_t)r * sizeof *e);
+    float *soft = malloc((size_t)n * sizeof *soft), *log_soft = malloc((size_t)n * sizeof *soft);
+    float *loss = malloc((size_t)outer * sizeof *loss);
+    int32_t *labels = draw_ints(outer, outer % 2 ? 0 : -1, outer % 2 ? r : r + 1);
+    for (int64_t o = 0; o < outer; o++) {
+        const float *row = x + o * r;
+        float m = row[position(LS_REDUCE_MAX, row, r, 1)];
+        for (int64_t i = 0; i < r; i++) {
+            e[i] = soft[o * r + i] = canon_exp(row[i] - m);
+        }
+        float sum = reduce_lanes(LS_REDUCE_SUM, e, r);
+        for (int64_t i = 0; i < r; i++) {
+            soft[o * r + i] = soft[o * r + i] / sum;
+            log_soft[o * r + i] = (row[i] - m) - canon_log(sum);
+        }
+        bool inside = labels[o] >= 0 && labels[o] < r;
+        loss[o] = inside ? canon_log(sum) - (row[labels[o]] - m) : 0.0f;
+    }
+    for (int d = 0; d < device_count; d++) {
+        struct ls_buffer *logits = upload(devices[d], x, n * 4);
+        struct ls_softmax_args softmax = {logits, upload(devices[d], NULL, n * 4), outer, r, false};
+        ls_reference_backend.softmax(devices[d], &softmax);
+        check(devices[d], softmax.dst, LS_FLOAT32, soft, n, "softmax");
+        softmax = (struct ls_softmax_args){logits, upload(devices[d], NULL, n * 4), outer, r, true};
+        ls_reference_backend.softmax(devices[d], &softmax);
+        check(devices[d], softmax.dst, LS_FLOAT32, log_soft, n, "log_softmax");
+        for (int with = 0; with < 2; with++) {
+            struct ls_sparse_xent_args xent = {
+                logits, upload(devices[d], labels, outer * 4), upload(devices[d], NULL, outer * 4),
+                with ? upload(devices[d], NULL, n * 4) : NULL, outer, r};
+            ls_reference_backend.sparse_xent(devices[d], &xent);
+            check(devices[d], xent.loss, LS_FLOAT32, loss, outer, "sparse_xent");
+            if (with) {
+                check(devices[d], xent.probabilities, LS_FLOAT32, soft, n, "its probabilities");
+            }
+            check_fault(devices[d], LS_FAULT_SPARSE_XENT, labels, outer, r);
+            release(devices[d], xent.labels);
+        }
+        release(devices[d], logits);
+    }
+    free(x);
+    free(e);
+    free(soft);
+    free(log_soft);
+    free(loss);
+    free(labels);
+}
+
+static void test_softmax(void)
+{
+    for (int e = 0; e < EDGES; e++) {
+        softmax_one(1, edges[e]);
+        softmax_one(edges[e] > 5000 ? 3 : 20, edges[e]);
+    }
+    softmax_one(1000, 10);
+    softmax_one(4097, 3);
+    softmax_one(300, 257);
+}
+
+/* ---- random ---- */
+
+/* Philox as its paper writes it; known answers of the authors' test vectors check it. */
+static void philox(uint32_t c[4], uint32_t key0, uint32_t key1)
+{
+    for (int round = 0; round < 10; round++) {
+        uint64_t first = (uint64_t)0xd2511f53u * c[0], second = (uint64_t)0xcd9e8d57u * c[2];
+        uint32_t x = (uint32_t)(second >> 32) ^ c[1] ^ key0;
+        uint32_t z = (uint32_t)(first >> 32) ^ c[3] ^ key1;
+        c[0] = x;
+        c[1] = (uint32_t)second;
+        c[2] = z;
+        c[3] = (uint32_t)first;
+        key0 += 0x9e3779b9u;
+        key1 += 0xbb67ae85u;
+    }
+}
+
+static void random_one(enum ls_random_kind kind, int64_t n)
+{
+    uint64_t seed = (uint64_t)draw() << 32 | draw();
+    uint32_t stream = draw(), *want = malloc((size_t)(n + 4) * 4);
+    int32_t step = (int32_t)draw();
+    for (int64_t i = 0; i < n; i += 4) {
+        uint32_t c[4] = {(uint32_t)(i / 4), stream, (uint32_t)step, 0};
+        philox(c, (uint32_t)seed, (uint32_t)(seed >> 32));
+        canon_float4 normal = canon_normal4((canon_uint4){c[0], c[1], c[2], c[3]});
+        float normals[4] = {normal.x, normal.y, normal.z, normal.w};
+        for (int j = 0; j < 4; j++) {
+            want[i + j] = kind == LS_RANDOM_BITS      ? c[j]
+                          : kind == LS_RANDOM_UNIFORM ? LS_BITS((float)(c[j] >> 8) * 0x1p-24f)
+                                                      : LS_BITS(normals[j]);
+        }
+    }
+    for (int d = 0; d < device_count; d++) {
+        struct ls_random_args args = {.kind = kind, .seed = seed, .stream = stream, .n = n};
+        args.dst = upload(devices[d], NULL, n * 4);
+        args.step = upload(devices[d], &step, 4);
+        ls_reference_backend.random(devices[d], &args);
+        check(devices[d], args.dst, kind == LS_RANDOM_BITS ? LS_INT32 : LS_FLOAT32, want, n,
+              "random");
+        release(devices[d], args.step);
+    }
+    free(want);
+}
+
+static void test_random(void)
+{
+    uint32_t zeros[4] = {0}, ones[4] = {~0u, ~0u, ~0u, ~0u};
+    philox(zeros, 0, 0);
+    philox(ones, ~0u, ~0u);
+    expect(zeros[0] == 0x6627e8d5u && zeros[1] == 0xe169c58du, "Philox of zeros");
+    expect(ones[0] == 0x408f276du && ones[1] == 0x41c83b0eu, "Philox of ones");
+    for (int e = 0; e < EDGES; e++) {
+        for (int kind = LS_RANDOM_UNIFORM; kind <= LS_RANDOM_BITS; kind++) {
+            random_one((enum ls_random_kind)kind, edges[e]);
+        }
+    }
+}
+
+int main(void)
+{
+    if (!open_devices()) {
+        return 1;
+    }
+    test_gemm(400);
+    test_softmax();
+    test_random();
+    return finish();
+}
