@@ -82,8 +82,6 @@ static void goldens(struct suite *s, ls_context *ls, ls_context *reference, cons
     struct golden_options options = {.skip_subnormal = s->kind.flushes,
                                      .skip_subsets = s->kind.most_elements < 1000,
                                      .trace = &here};
-    if (s->kind.slow_to_build)
-        options.only = "network"; /* each row alone was run by suite_primitives */
     golden_run(ls, &set, &options, &result, stdout);
     s->passed += result.passed;
     s->failed += result.failed;
@@ -93,11 +91,8 @@ static void goldens(struct suite *s, ls_context *ls, ls_context *reference, cons
     suite_check(s, different == 0, "goldens by bits", "%zu of %zu arrays differ from the reference", different,
                 there.count);
     s->passed += there.count - different;
-    if (headers && !s->kind.flushes && !options.only) {
-        char ops[512], update[512];
-        snprintf(ops, sizeof ops, "%s/ops.h", headers);
-        snprintf(update, sizeof update, "%s/update.h", headers);
-        size_t missing = golden_missing(&result, ops, update, stdout);
+    if (headers && !s->kind.flushes) {
+        size_t missing = golden_missing(&result, headers, stdout);
         suite_check(s, missing == 0, "coverage", "%zu rows or ops have no golden", missing);
     }
     check_empty(s, ls, "goldens");

@@ -9,16 +9,16 @@
 #define OCLGRIND "/usr/lib/oclgrind/liboclgrind-rt-icd.so"
 
 static const struct device_kind kinds[] = {
-    {"reference", "reference", NULL, NULL, false, 1 << 26, false},
-    {"baseline", "reference:baseline", NULL, NULL, false, 1 << 20, false},
-    {"avx2", "reference:avx2", NULL, NULL, false, 1 << 22, false},
-    {"avx512", "reference:avx512", NULL, NULL, false, 1 << 22, false},
-    {"neon", "reference:neon", NULL, NULL, false, 1 << 22, false},
-    {"pocl", "opencl:Portable Computing Language", NULL, NULL, false, 1 << 25, false},
+    {"reference", "reference", NULL, NULL, false, 1 << 26},
+    {"baseline", "reference:baseline", NULL, NULL, false, 1 << 20},
+    {"avx2", "reference:avx2", NULL, NULL, false, 1 << 22},
+    {"avx512", "reference:avx512", NULL, NULL, false, 1 << 22},
+    {"neon", "reference:neon", NULL, NULL, false, 1 << 22},
+    {"pocl", "opencl:Portable Computing Language", NULL, NULL, false, 1 << 25},
     {"pocl-ftz", "opencl:Portable Computing Language", "LOCKSTEP_CL_BUILD_OPTIONS=-cl-denorms-are-zero", NULL, true,
-     1 << 20, false},
-    {"rusticl", "opencl:rusticl", "RUSTICL_ENABLE=llvmpipe", NULL, true, 70000, false},
-    {"oclgrind", "opencl:oclgrind", "OCL_ICD_VENDORS=" OCLGRIND, OCLGRIND, false, 700, false},
+     1 << 20},
+    {"rusticl", "opencl:rusticl", "RUSTICL_ENABLE=llvmpipe", NULL, true, 70000},
+    {"oclgrind", "opencl:oclgrind", "OCL_ICD_VENDORS=" OCLGRIND, OCLGRIND, false, 700},
 };
 
 struct device_kind device_kind_of(const char *name)
@@ -37,7 +37,7 @@ struct device_kind device_kind_of(const char *name)
         }
         return kinds[i];
     }
-    return (struct device_kind){name, name, NULL, NULL, false, 1 << 20, false};
+    return (struct device_kind){name, name, NULL, NULL, false, 1 << 20};
 }
 
 /* Whether a comma-separated list contains a word. */

@@ -15,7 +15,6 @@ struct device_kind {
     const char *file;        /* must exist, or NULL */
     bool flushes;            /* subnormals are not kept: canon.md class N */
     long most_elements;      /* the largest arrays worth the time there */
-    bool slow_to_build;      /* a kernel takes long to build: fewer programs, of the goldens only networks */
 };
 
 /** The kind of that name; any other words are a device of their own, unlimited. Sets its environment. */

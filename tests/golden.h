@@ -135,11 +135,9 @@ void golden_result_finish(struct golden_result *result);
 bool golden_covers(const struct golden_result *result, const char *name);
 
 /**
- * Names on `report` every row of elementwise.def, and every function of `ops_header` and
- * `update_header` (paths of ops.h and update.h) that returns a tensor or a status, that no case
- * covered. Returns how many there are.
+ * Names on `report` every row of elementwise.def, and every function of the ops' headers in `folder`
+ * that returns a tensor or a status, that no case covered. Returns how many there are.
  */
-size_t golden_missing(const struct golden_result *result, const char *ops_header, const char *update_header,
-                      FILE *report);
+size_t golden_missing(const struct golden_result *result, const char *folder, FILE *report);
 
 #endif

@@ -215,7 +215,7 @@ static void every_row(struct duel *d)
             one_row(d, op, few[i], PLAIN, 0);
             if (few[i] >= 64 && few[i] < 5000 && !d->s->kind.flushes)
                 one_row(d, op, few[i], SPECIAL, 0);
-            bool broadcast = rows[op].in[1] && few[i] > 1 && few[i] < 5000 && !d->s->kind.slow_to_build;
+            bool broadcast = rows[op].in[1] && few[i] > 1 && few[i] < 5000;
             for (int pattern = 1; pattern < 4 && broadcast; pattern++)
                 one_row(d, op, few[i], PLAIN, pattern);
         }
@@ -398,7 +398,7 @@ static void products(struct duel *d)
     static const int64_t edge[] = {1, 2, 7, 8, 9, 15, 17, 31, 33, 64, 65, 100};
     static const uint16_t none = LS_ROW_NONE;
     for (int t = 0; t < 4; t++) {
-        for (int i = 0; i < (d->s->kind.slow_to_build ? 5 : 30); i++) {
+        for (int i = 0; i < 30; i++) {
             int64_t m = edge[suite_below(d->s, 12)], n = edge[suite_below(d->s, 12)], k = edge[suite_below(d->s, 12)];
             if (affordable(d, m * n * k / 8))
                 product(d, 1, m, n, k, t, i % 4 == 3 ? INTEGERS : ORDER, none, false, false);
