@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Enforce rule 4 of the canonical arithmetic: a product is never an operand of + or -.
 
-    lint_canon.py FILE...        check canonical sources: shaders/*, reference kernels
+    lint_canon.py FILE...        check these sources
+    lint_canon.py --tree ROOT    check all canonical sources below the repository's root
     lint_canon.py --self-test    check that planted violations are found and clean text passes
 
 A fusing compiler may turn a*b + c into one rounding; where nothing has that shape there is
@@ -19,6 +20,7 @@ float; unknown times an integer variable is an integer. Where this is wrong, or 
 is exact, so that fusing changes nothing, the line says so in a comment that begins with the word
 int or exact. Macro arguments of unknown type count as floats. Exit status 1 if anything is found.
 """
+import pathlib
 import re
 import sys
 
@@ -742,9 +744,16 @@ def self_test():
     return 1 if failed else 0
 
 
+# Where canonical arithmetic is written.
+CANONICAL = ("shaders/*.h", "shaders/*.cl", "shaders/*.comp", "backends/reference/*.[ch]", "lib/ops/*.def")
+
+
 def main(arguments):
     if arguments == ["--self-test"]:
         return self_test()
+    if len(arguments) == 2 and arguments[0] == "--tree":
+        root = pathlib.Path(arguments[1])
+        arguments = [str(path) for pattern in CANONICAL for path in sorted(root.glob(pattern))]
     if not arguments or arguments[0].startswith("-"):
         print(__doc__.strip())
         return 2
