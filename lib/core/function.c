@@ -20,6 +20,7 @@
 struct bound_variable {
     ls_tensor variable;
     struct ls_storage *storage;
+    bool held; /* one of the storage's references is the function's */
 };
 
 struct ls_recorder {
@@ -80,13 +81,19 @@ ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, struct ls_
     return LS_OK;
 }
 
+static void hold(struct bound_variable *bound)
+{
+    ls_storage_retain(bound->storage);
+    bound->held = true;
+}
+
 ls_status ls_recorder_moved(ls_context *ls, struct ls_slot *slot)
 {
     /* The first time only: afterwards the variable's storage is no longer the bound one. */
     struct ls_recorder *r = ls->recorder;
     for (size_t b = 0; b < r->bound_count; b++)
         if (r->bound[b].storage == slot->value.storage)
-            ls_storage_retain(slot->value.storage);
+            hold(&r->bound[b]);
     return LS_OK;
 }
 
@@ -107,7 +114,7 @@ static ls_status bind_variables(ls_context *ls, struct ls_recorder *r)
         if (slot->value.storage->bytes > 0 && !ls_variable_writable(ls, slot, true))
             return ls->error;
         r->bound[r->bound_count++] =
-            (struct bound_variable){{ls, v, slot->generation}, slot->value.storage};
+            (struct bound_variable){{ls, v, slot->generation}, slot->value.storage, false};
     }
     return LS_OK;
 }
@@ -132,7 +139,7 @@ static ls_status return_variables(ls_context *ls, struct ls_recorder *r)
             ls_storage_release(ls, slot->value.storage);
             slot->value.storage = home;
         }
-        ls_storage_retain(home);
+        hold(&r->bound[b]);
     }
     return LS_OK;
 }
@@ -200,8 +207,8 @@ static void forget(struct ls_function *f)
     struct ls_recorder *r = &f->recorder;
     for (size_t k = 0; k < r->kept_count; k++)
         ls_storage_release(ls, r->kept[k]);
-    if (f->calls == 2)
-        for (size_t b = 0; b < r->bound_count; b++)
+    for (size_t b = 0; b < r->bound_count; b++)
+        if (r->bound[b].held)
             ls_storage_release(ls, r->bound[b].storage);
     for (size_t i = 0; i < f->inputs; i++)
         ls_value_release(ls, &f->in[i]);

@@ -254,13 +254,13 @@ static struct slicing slicing_of(int rank, const int64_t *begin, const int64_t *
 }
 
 /* The offset and strides that walk a part of `whole`. */
-static int64_t walk(const ls_shape *whole, const struct slicing *s, int64_t *stride)
+static int64_t walk(const ls_shape *whole, const ls_shape *part, const struct slicing *s, int64_t *stride)
 {
     int64_t offset = 0;
     ls_shape_strides(whole, stride);
     for (int d = 0; d < whole->rank; d++) {
         offset += s->begin[d] * stride[d];
-        stride[d] *= s->step[d];
+        stride[d] *= part->dim[d] > 1 ? s->step[d] : 1; /* a step that is not taken may be huge */
     }
     return offset;
 }
@@ -277,13 +277,13 @@ ls_tensor ls_slice(ls_tensor a, const int64_t *begin, const int64_t *size, const
         shape.dim[d] = size[d];
         if (size[d] == -1 && s.step[d] != 0 && s.begin[d] >= 0 && s.begin[d] <= v->shape.dim[d])
             shape.dim[d] = s.step[d] > 0 ? (v->shape.dim[d] - s.begin[d] - 1) / s.step[d] + (s.begin[d] < v->shape.dim[d])
-                                         : s.begin[d] / -s.step[d] + 1;
+                                         : -(s.begin[d] / s.step[d]) + 1;
     }
     if (!inside(ls, "slice", &v->shape, &shape, &s))
         return LS_NIL;
     ls_tensor out = ls_op_result(ls, v->dtype, &shape, &o);
     int64_t src_stride[LS_MAX_RANK], dst_stride[LS_MAX_RANK];
-    int64_t offset = walk(&v->shape, &s, src_stride);
+    int64_t offset = walk(&v->shape, &shape, &s, src_stride);
     ls_shape_strides(&shape, dst_stride);
     if (!out.context || !copy(ls, v, o, &shape, offset, src_stride, 0, dst_stride))
         return LS_NIL;
@@ -313,7 +313,7 @@ ls_tensor ls_unslice(ls_tensor a, ls_shape shape, const int64_t *begin, const in
         return LS_NIL;
     ls_tensor out = ls_op_result(ls, v->dtype, &shape, &o);
     int64_t src_stride[LS_MAX_RANK], dst_stride[LS_MAX_RANK];
-    int64_t offset = walk(&shape, &s, dst_stride);
+    int64_t offset = walk(&shape, &v->shape, &s, dst_stride);
     ls_shape_strides(&v->shape, src_stride);
     if (!out.context || !clear(ls, o) || !copy(ls, v, o, &v->shape, 0, src_stride, offset, dst_stride))
         return LS_NIL;
