@@ -288,7 +288,7 @@ static void gradient_penalty(struct run *r)
         ls_scope_begin(ls);
         ls_tensor x = random_floats(ls, LS_SHAPE(5, 6), -1, 1), slope, penalty, g[2];
         LS_TAPE(outer, ls) {
-            ls_tape *inner = ls_tape_begin(ls, NULL);
+            ls_tape *inner = ls_tape_begin(ls);
             ls_watch(inner, x);
             ls_tensor score = ls_matmul(ls_tanh(ls_matmul(x, w1)), w2);
             ls_tape_end(inner);
@@ -321,7 +321,7 @@ static void fourth_power(struct run *r)
     ls_scope_begin(ls);
     ls_tensor x = ls_variable(ls_scalar(ls, 2.0f), "x", true);
     for (int i = 0; i < 4; i++)
-        tapes[i] = ls_tape_begin(ls, NULL);
+        tapes[i] = ls_tape_begin(ls);
     ls_tensor y = ls_square(ls_square(x));
     static const float expected[] = {16, 32, 48, 48, 24};
     for (int order = 0; order <= 4; order++) {

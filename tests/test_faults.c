@@ -44,7 +44,7 @@ static void step(void *user, const ls_tensor *in, ls_tensor *out)
     struct job *j = user;
     ls_context *ls = in[0].context;
     ls_tensor slope, g;
-    ls_tape *outer = ls_tape_begin(ls, NULL), *inner = ls_tape_begin(ls, NULL);
+    ls_tape *outer = ls_tape_begin(ls), *inner = ls_tape_begin(ls);
     ls_watch(inner, in[0]);
     ls_tensor h = ls_softmax(ls_matmul(in[0], j->w, .activation = LS_TANH), 0);
     ls_tensor score = ls_mean(ls_sparse_softmax_cross_entropy(ls_argmax(h, 1), h), NULL, 0, false);

@@ -347,8 +347,9 @@ ls_status ls_function_call(ls_function *f, const ls_tensor *inputs, ls_tensor *o
     for (size_t i = 0; i < f->inputs; i++)
         if (check_input(f, i, inputs[i]) != LS_OK)
             return ls->error;
-    /* Inside another recording, or under a tape, the body's ops must be seen one by one. */
-    if (f->calls == 0 || ls->recorder || ls->tapes) {
+    /* Inside another recording, or under a tape, or while numerics are checked, the body's ops must be
+     * seen one by one. */
+    if (f->calls == 0 || ls->recorder || ls->tapes || ls->numerics) {
         f->calls += f->calls == 0;
         return run_eagerly(f, inputs, outputs);
     }

@@ -82,6 +82,7 @@ struct ls_context {
     struct ls_storage *free_storage;
 
     struct ls_tape *tapes; /* all that are alive, newest first */
+    struct ls_numerics *numerics; /* LOCKSTEP_CHECK=numerics; else NULL */
     uint64_t next_id;
 
     struct ls_recorder *recorder; /* while a function is being recorded */
@@ -186,6 +187,7 @@ ls_status ls_fail_device(ls_context *ls, ls_status status, const char *what);
 
 /* ---- Tapes (record.c keeps them, lib/autodiff walks them) ---- */
 
+/** Releases the tapes that were begun in a scope or inside it. */
 void ls_tapes_end_scope(ls_context *ls, int scope);
 
 #endif
