@@ -15,22 +15,7 @@
 
 #include <lockstep/function.h>
 
-#include "state.h"
-
-struct bound_variable {
-    ls_tensor variable;
-    struct ls_storage *storage;
-};
-
-struct ls_recorder {
-    struct ls_node *nodes;
-    size_t count, capacity;
-    struct ls_storage **kept; /* storage from outside that the nodes read */
-    size_t kept_count, kept_capacity;
-    struct bound_variable *bound;
-    size_t bound_count;
-    struct ls_pool *pool;
-};
+#include "recorder.h"
 
 struct ls_function {
     ls_context *ls;
@@ -41,54 +26,6 @@ struct ls_function {
     struct ls_value *in, *out;
     struct ls_recorder recorder;
 };
-
-/* ---- Called while recording ---- */
-
-static bool reserve(void **items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(*items, more * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
-ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, struct ls_buffer *const *buffers, int count)
-{
-    struct ls_recorder *r = ls->recorder;
-    if (!reserve((void **)&r->nodes, r->count, &r->capacity, sizeof *r->nodes))
-        return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a captured step of %zu calls", r->count);
-    for (int i = 0; i < count; i++) {
-        struct ls_storage *owner = buffers[i]->owner;
-        if (!owner || owner->pool == r->pool)
-            continue;
-        bool known = false;
-        for (size_t k = 0; k < r->kept_count && !known; k++)
-            known = r->kept[k] == owner;
-        if (known)
-            continue;
-        if (!reserve((void **)&r->kept, r->kept_count, &r->kept_capacity, sizeof *r->kept))
-            return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a captured step");
-        ls_storage_retain(owner);
-        r->kept[r->kept_count++] = owner;
-    }
-    r->nodes[r->count++] = *node;
-    return LS_OK;
-}
-
-ls_status ls_recorder_moved(ls_context *ls, struct ls_slot *slot)
-{
-    /* The first time only: afterwards the variable's storage is no longer the bound one. */
-    struct ls_recorder *r = ls->recorder;
-    for (size_t b = 0; b < r->bound_count; b++)
-        if (r->bound[b].storage == slot->value.storage)
-            ls_storage_retain(slot->value.storage);
-    return LS_OK;
-}
 
 /* ---- Variables ---- */
 
@@ -107,7 +44,7 @@ static ls_status bind_variables(ls_context *ls, struct ls_recorder *r)
         if (slot->value.storage->bytes > 0 && !ls_variable_writable(ls, slot, true))
             return ls->error;
         r->bound[r->bound_count++] =
-            (struct bound_variable){{ls, v, slot->generation}, slot->value.storage};
+            (struct bound_variable){{ls, v, slot->generation}, slot->value.storage, false};
     }
     return LS_OK;
 }
@@ -132,7 +69,7 @@ static ls_status return_variables(ls_context *ls, struct ls_recorder *r)
             ls_storage_release(ls, slot->value.storage);
             slot->value.storage = home;
         }
-        ls_storage_retain(home);
+        ls_recorder_hold(&r->bound[b]);
     }
     return LS_OK;
 }
@@ -200,8 +137,8 @@ static void forget(struct ls_function *f)
     struct ls_recorder *r = &f->recorder;
     for (size_t k = 0; k < r->kept_count; k++)
         ls_storage_release(ls, r->kept[k]);
-    if (f->calls == 2)
-        for (size_t b = 0; b < r->bound_count; b++)
+    for (size_t b = 0; b < r->bound_count; b++)
+        if (r->bound[b].held)
             ls_storage_release(ls, r->bound[b].storage);
     for (size_t i = 0; i < f->inputs; i++)
         ls_value_release(ls, &f->in[i]);

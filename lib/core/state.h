@@ -167,9 +167,9 @@ enum { LS_NODE_BUFFERS = LS_MAP_INPUTS + LS_MAP_OUTPUTS };
 /** Runs a recorded call again. Not recorded. */
 ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node);
 
-/** Called by dispatch for each call while recording (function.c). */
+/** Called by dispatch for each call while recording (recorder.c). */
 ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, struct ls_buffer *const *buffers, int count);
-/** Called before a variable moves to other storage while recording (function.c). */
+/** Called before a variable moves to other storage while recording (recorder.c). */
 ls_status ls_recorder_moved(ls_context *ls, struct ls_slot *slot);
 
 /** Copies `n` elements from one buffer to the start of another. */
