@@ -18,7 +18,7 @@ static void print(const char *what, ls_tensor a, ls_tensor b)
 static void first_steps(ls_context *ls)
 {
     ls_tensor x = ls_variable(ls_scalar(ls, 3), "x", true), constant = ls_scalar(ls, 3), y, z, g, nil = {0};
-    LS_TAPE(tape, ls)
+    LS_TAPE (tape, ls)
         y = ls_square(x);
     ls_gradient(tape, y, &x, 1, &g);
     print("x^2 at 3, and its gradient:", y, g);
@@ -27,7 +27,7 @@ static void first_steps(ls_context *ls)
     printf("asked again: %s\n", ls_error_message(ls));
     ls_clear_error(ls);
 
-    LS_TAPE(watching, ls) {
+    LS_TAPE (watching, ls) {
         ls_watch(watching, constant); /* what is not a trainable variable */
         y = ls_mul(ls_square(constant), constant);
     }
@@ -36,7 +36,7 @@ static void first_steps(ls_context *ls)
 
     ls_assign(x, ls_scalar(ls, 2));
     ls_tensor gy, gz;
-    LS_TAPE(both, ls, .persistent = true) {
+    LS_TAPE (both, ls, .persistent = true) {
         y = ls_square(x);
         z = ls_mul(y, x);
     }
@@ -44,7 +44,7 @@ static void first_steps(ls_context *ls)
     ls_gradient(both, z, &x, 1, &gz);
     print("x^2 and x^3 at 2, one persistent tape:", gy, gz);
 
-    LS_TAPE(cut, ls)
+    LS_TAPE (cut, ls)
         y = ls_mul(ls_stop_gradient(x), ls_variable(ls_scalar(ls, 1), "w", true));
     ls_gradient(cut, y, &x, 1, &g);
     printf("none: %s\n", ls_gradient_reason(cut, x));
@@ -53,8 +53,8 @@ static void first_steps(ls_context *ls)
 static void higher_order(ls_context *ls)
 {
     ls_tensor x = ls_variable(ls_scalar(ls, 2), "x2", true), y, first, second;
-    LS_TAPE(outer, ls) {
-        LS_TAPE(inner, ls)
+    LS_TAPE (outer, ls) {
+        LS_TAPE (inner, ls)
             y = ls_square(ls_square(x));
         ls_gradient(inner, y, &x, 1, &first);
     }
@@ -68,9 +68,9 @@ static void hessian_vector_product(ls_context *ls)
 {
     ls_tensor x = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(3), (float[]){1, 2, 3}), f, g, hv;
     ls_tensor v = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(3), (float[]){1, 0, -1});
-    LS_TAPE(outer, ls) {
+    LS_TAPE (outer, ls) {
         ls_watch(outer, x);
-        LS_TAPE(inner, ls) {
+        LS_TAPE (inner, ls) {
             ls_watch(inner, x);
             f = ls_sum(ls_mul(ls_square(x), x), NULL, 0, false);
         }
@@ -104,10 +104,10 @@ static void learn_to_learn(ls_context *ls)
     ls_tensor v = ls_variable(ls_random_uniform(ls, LS_SHAPE(8, 1), -1, 1), "v", true), all[] = {w, v};
     float before = 0, after = 0;
     for (int step = 0; step < 60; step++) {
-        LS_SCOPE(ls) {
+        LS_SCOPE (ls) {
             ls_tensor loss, g[2], adapted[2], rate = ls_scalar(ls, -0.05f);
-            LS_TAPE(outer, ls) {
-                LS_TAPE(inner, ls)
+            LS_TAPE (outer, ls) {
+                LS_TAPE (inner, ls)
                     loss = ls_mean(ls_square(ls_sub(ls_matmul(ls_tanh(ls_matmul(x, w)), v), y)), NULL, 0, false);
                 ls_gradient(inner, loss, all, 2, g);
                 for (int i = 0; i < 2; i++)

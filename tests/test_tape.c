@@ -65,7 +65,7 @@ static void watching(ls_context *ls)
     ls_tensor a = ls_variable(ls_scalar(ls, 3), "a", true), b = ls_variable(ls_scalar(ls, 2), "b", true);
     ls_tensor frozen = ls_variable(ls_scalar(ls, 5), "frozen", false), c = ls_scalar(ls, 4), y, g[4];
     ls_tensor sources[] = {a, b, frozen, c}, seen[4];
-    LS_TAPE(tape, ls) {
+    LS_TAPE (tape, ls) {
         ls_watch(tape, c);
         y = ls_mul(ls_mul(b, a), frozen);
         y = ls_mul(ls_mul(y, c), a); /* a^2 b c frozen */
@@ -76,10 +76,10 @@ static void watching(ls_context *ls)
     CHECK(ls_is_nil(g[2]), "a variable that is not trainable was watched");
     check_exact("dc", g[3], 90);
     CHECK(ls_watched_variables(tape, seen, 4) == 2 && strcmp(ls_name(seen[0]), "b") == 0 &&
-              strcmp(ls_name(seen[1]), "a") == 0, "%zu watched, first %s", ls_watched_variables(tape, NULL, 0),
-          ls_name(seen[0]));
+              strcmp(ls_name(seen[1]), "a") == 0,
+          "%zu watched, first %s", ls_watched_variables(tape, NULL, 0), ls_name(seen[0]));
 
-    LS_TAPE(narrow, ls, .ignore_accessed_variables = true) {
+    LS_TAPE (narrow, ls, .ignore_accessed_variables = true) {
         ls_watch(narrow, b);
         y = ls_mul(a, b);
     }
@@ -98,7 +98,7 @@ static void watching(ls_context *ls)
 static void consuming(ls_context *ls)
 {
     ls_tensor x = ls_scalar(ls, 3), y, z, g;
-    LS_TAPE(once, ls) {
+    LS_TAPE (once, ls) {
         ls_watch(once, x);
         y = ls_square(x);
     }
@@ -110,7 +110,7 @@ static void consuming(ls_context *ls)
     CHECK_ERROR(ls, LS_TAPE_ERROR, "jacobian: a non-persistent tape");
     CHECK(ls_is_nil(ls_jvp(once, y, &x, &x, 1)), "a consumed tape answered");
     CHECK_ERROR(ls, LS_TAPE_ERROR, "jvp: a non-persistent tape");
-    LS_TAPE(twice, ls, .persistent = true) {
+    LS_TAPE (twice, ls, .persistent = true) {
         ls_watch(twice, x);
         y = ls_square(x);
         z = ls_square(y);
@@ -124,13 +124,13 @@ static void consuming(ls_context *ls)
 
     /* Asked while it records, a tape that is not persistent stops; a persistent one goes on. */
     ls_tensor g1, g2;
-    LS_TAPE(inside, ls) {
+    LS_TAPE (inside, ls) {
         ls_watch(inside, x);
         ls_gradient(inside, ls_square(x), &x, 1, &g);
         ls_tape_reset(inside);
     }
     CHECK_ERROR(ls, LS_TAPE_ERROR, "the gradient that consumed it");
-    LS_TAPE(growing, ls, .persistent = true) {
+    LS_TAPE (growing, ls, .persistent = true) {
         ls_watch(growing, x);
         ls_gradient(growing, ls_mul(ls_square(x), x), &x, 1, &g1);
         ls_gradient(growing, g1, &x, 1, &g2);
@@ -144,12 +144,13 @@ static void consuming(ls_context *ls)
 static void stopping(ls_context *ls)
 {
     ls_tensor x = ls_variable(ls_scalar(ls, 3), "x", true), y, z, g, inner_y, g_inner;
-    LS_TAPE(outer, ls) {
-        LS_TAPE(inner, ls) {
+    LS_TAPE (outer, ls) {
+        LS_TAPE (inner, ls) {
             y = ls_square(x);
-            LS_STOP_RECORDING(inner) {
+            LS_STOP_RECORDING(inner)
+            {
                 LS_STOP_RECORDING(inner)
-                    z = ls_square(x);
+                z = ls_square(x);
                 z = ls_mul(z, x);
             }
             inner_y = ls_add(y, z);
@@ -160,9 +161,9 @@ static void stopping(ls_context *ls)
     ls_gradient(outer, inner_y, &x, 1, &g);
     check_exact("the outer tape did not stop", g, 33);
 
-    LS_TAPE(tape, ls) {
+    LS_TAPE (tape, ls) {
         LS_STOP_RECORDING(tape)
-            y = ls_square(x);
+        y = ls_square(x);
         ls_resume_recording(tape);
         CHECK_ERROR(ls, LS_TAPE_ERROR, "recording is not stopped");
     }
@@ -172,10 +173,10 @@ static void stopping(ls_context *ls)
     ls_stop_recording(tape);
     CHECK_ERROR(ls, LS_TAPE_ERROR, "stop_recording: the tape no longer records");
 
-    LS_TAPE(consumed, ls) {
+    LS_TAPE (consumed, ls) {
         y = ls_square(x);
         LS_STOP_RECORDING(consumed)
-            ls_gradient(consumed, y, &x, 1, &g);
+        ls_gradient(consumed, y, &x, 1, &g);
     }
     check_exact("asked while stopped", g, 6);
 
@@ -192,17 +193,15 @@ static void stopping(ls_context *ls)
 
 /* ---- Targets, sources ---- */
 
-static ls_tensor network(ls_tensor x, ls_tensor w1, ls_tensor w2)
-{
-    return ls_matmul(ls_tanh(ls_matmul(x, w1)), w2);
-}
+static ls_tensor network(ls_tensor x, ls_tensor w1, ls_tensor w2) { return ls_matmul(ls_tanh(ls_matmul(x, w1)), w2); }
 
 static void targets(ls_context *ls)
 {
-    ls_tensor x = numbers(ls, LS_SHAPE(3, 4), 1), w1 = numbers(ls, LS_SHAPE(4, 3), 2), w2 = numbers(ls, LS_SHAPE(3, 2), 3);
+    ls_tensor x = numbers(ls, LS_SHAPE(3, 4), 1), w1 = numbers(ls, LS_SHAPE(4, 3), 2),
+              w2 = numbers(ls, LS_SHAPE(3, 2), 3);
     ls_tensor sources[] = {x, w1, w2}, target[2], g[3], flat;
     ls_tensor dy[] = {numbers(ls, LS_SHAPE(3, 2), 6), numbers(ls, LS_SHAPE(3), 7)};
-    LS_TAPE(tape, ls, .persistent = true) {
+    LS_TAPE (tape, ls, .persistent = true) {
         ls_watch(tape, x);
         ls_watch(tape, w1);
         target[0] = network(x, w1, w2);
@@ -237,7 +236,8 @@ static void targets(ls_context *ls)
 
 static void expect_reason(const ls_tape *tape, ls_tensor source, const char *part)
 {
-    CHECK(strstr(ls_gradient_reason(tape, source), part), "\"%s\" lacks \"%s\"", ls_gradient_reason(tape, source), part);
+    CHECK(strstr(ls_gradient_reason(tape, source), part), "\"%s\" lacks \"%s\"", ls_gradient_reason(tape, source),
+          part);
 }
 
 static void reasons(ls_context *ls)
@@ -245,35 +245,35 @@ static void reasons(ls_context *ls)
     ls_tensor kernel = ls_variable(numbers(ls, LS_SHAPE(2, 3), 1), "head/kernel", true), g, y, early, other;
     ls_tensor bias = ls_variable(ls_zeros(ls, LS_FLOAT32, LS_SHAPE(3)), "head/bias", true);
     early = ls_square(kernel);
-    LS_TAPE(outside, ls)
+    LS_TAPE (outside, ls)
         y = ls_add(early, bias);
     ls_gradient(outside, y, &kernel, 1, &g);
     expect_reason(outside, kernel, "variable head/kernel is not reached from the target: it was read outside the tape");
-    LS_TAPE(stopped, ls)
+    LS_TAPE (stopped, ls)
         y = ls_add(ls_square(ls_stop_gradient(ls_exp(kernel))), bias);
     ls_gradient(stopped, y, &kernel, 1, &g);
     CHECK(ls_is_nil(g), "stop_gradient did not stop");
     expect_reason(stopped, kernel, "it is cut by stop_gradient");
-    LS_TAPE(rounded, ls)
+    LS_TAPE (rounded, ls)
         y = ls_add(ls_cast(ls_argmax(ls_exp(kernel), 0), LS_FLOAT32), bias);
     ls_gradient(rounded, y, &kernel, 1, &g);
     expect_reason(rounded, kernel, "it is only reached through argmax, which has no gradient");
-    LS_TAPE(compared, ls)
+    LS_TAPE (compared, ls)
         y = ls_mul(ls_cast(ls_greater(kernel, bias), LS_FLOAT32), bias);
     ls_gradient(compared, y, &kernel, 1, &g);
     expect_reason(compared, kernel, "only reached through greater");
-    LS_TAPE(aside, ls) {
+    LS_TAPE (aside, ls) {
         other = ls_square(kernel);
         y = ls_square(bias);
     }
     ls_gradient(aside, y, &kernel, 1, &g);
     expect_reason(aside, kernel, "nothing that the target was computed from on the tape depends on it");
-    LS_TAPE(early_target, ls)
+    LS_TAPE (early_target, ls)
         other = ls_square(kernel);
     ls_gradient(early_target, early, &kernel, 1, &g);
     expect_reason(early_target, kernel, "the target was not computed while the tape recorded");
     ls_tensor labels = ls_zeros(ls, LS_INT32, LS_SHAPE(3));
-    LS_TAPE(typed, ls)
+    LS_TAPE (typed, ls)
         y = ls_square(kernel);
     ls_gradient(typed, y, &labels, 1, &g);
     expect_reason(typed, labels, "it is int32, and only float32 has gradients");
@@ -315,9 +315,10 @@ static void nesting(ls_context *ls)
 
 static void jacobians(ls_context *ls)
 {
-    ls_tensor x = numbers(ls, LS_SHAPE(3, 4), 1), w1 = numbers(ls, LS_SHAPE(4, 3), 2), w2 = numbers(ls, LS_SHAPE(3, 2), 3);
+    ls_tensor x = numbers(ls, LS_SHAPE(3, 4), 1), w1 = numbers(ls, LS_SHAPE(4, 3), 2),
+              w2 = numbers(ls, LS_SHAPE(3, 2), 3);
     ls_tensor y, j;
-    LS_TAPE(tape, ls, .persistent = true) {
+    LS_TAPE (tape, ls, .persistent = true) {
         ls_watch(tape, x);
         ls_watch(tape, w1);
         y = network(x, w1, w2);
@@ -330,30 +331,34 @@ static void jacobians(ls_context *ls)
     check_array("batch_jacobian", j, golden_batch_jacobian, 24, 4e-6);
     CHECK(ls_shape_of_tensor(j).rank == 3, "rank %d", ls_shape_of_tensor(j).rank);
     CHECK(ls_is_nil(ls_jacobian(tape, y, w2)), "not watched");
-    check_array("unconnected batch_jacobian", ls_batch_jacobian(tape, ls_slice(w2, (int64_t[]){0, 0}, (int64_t[]){3, 1}, NULL), x),
-                (double[12]){0}, 12, 0);
+    check_array("unconnected batch_jacobian",
+                ls_batch_jacobian(tape, ls_slice(w2, (int64_t[]){0, 0}, (int64_t[]){3, 1}, NULL), x), (double[12]){0},
+                12, 0);
     ls_batch_jacobian(tape, y, w1);
     CHECK_ERROR(ls, LS_SHAPE_MISMATCH, "batch_jacobian: of (3, 2) by (4, 3): both need a rank of at least 2");
     ls_batch_jacobian(tape, ls_sum(y, (int[]){1}, 1, false), x);
     CHECK_ERROR(ls, LS_SHAPE_MISMATCH, "rank of at least 2");
-    ls_jacobian(tape, ls_zeros(ls, LS_FLOAT32, LS_SHAPE(1, 1, 1, 1, 1)), ls_zeros(ls, LS_FLOAT32, LS_SHAPE(1, 1, 1, 1)));
+    ls_jacobian(tape, ls_zeros(ls, LS_FLOAT32, LS_SHAPE(1, 1, 1, 1, 1)),
+                ls_zeros(ls, LS_FLOAT32, LS_SHAPE(1, 1, 1, 1)));
     CHECK_ERROR(ls, LS_OVERFLOW, "the rank would pass 8");
-    check_array("of nothing", ls_jacobian(tape, ls_slice(y, (int64_t[]){0, 0}, (int64_t[]){0, 2}, NULL), w1), NULL, 0, 0);
+    check_array("of nothing", ls_jacobian(tape, ls_slice(y, (int64_t[]){0, 0}, (int64_t[]){0, 2}, NULL), w1), NULL, 0,
+                0);
 
     /* More columns than one concat takes; and a Hessian, the jacobian of a gradient. */
     ls_tensor wide = ls_fill(ls, LS_SHAPE(300), 2.0f), d;
-    LS_TAPE(many, ls) {
+    LS_TAPE (many, ls) {
         ls_watch(many, wide);
         y = ls_square(wide);
     }
     j = ls_jacobian(many, y, wide);
     check_exact("trace of the jacobian", total(j), 1200);
-    check_array("its diagonal", ls_slice(ls_reshape(j, LS_SHAPE(90000)), (int64_t[]){299 * 301 - 2}, (int64_t[]){3}, NULL),
+    check_array("its diagonal",
+                ls_slice(ls_reshape(j, LS_SHAPE(90000)), (int64_t[]){299 * 301 - 2}, (int64_t[]){3}, NULL),
                 (double[]){0, 0, 4}, 3, 0);
     ls_tensor row = ls_reshape(ls_slice(x, (int64_t[]){0, 0}, (int64_t[]){1, 4}, NULL), LS_SHAPE(4)), g;
-    LS_TAPE(outer, ls) {
+    LS_TAPE (outer, ls) {
         ls_watch(outer, row);
-        LS_TAPE(inner, ls) {
+        LS_TAPE (inner, ls) {
             ls_watch(inner, row);
             d = ls_tanh(ls_matmul(ls_reshape(row, LS_SHAPE(1, 4)), w1));
             d = total(ls_mul(ls_square(d), d));
@@ -365,10 +370,11 @@ static void jacobians(ls_context *ls)
 
 static void products(ls_context *ls)
 {
-    ls_tensor x = numbers(ls, LS_SHAPE(3, 4), 1), w1 = numbers(ls, LS_SHAPE(4, 3), 2), w2 = numbers(ls, LS_SHAPE(3, 2), 3);
+    ls_tensor x = numbers(ls, LS_SHAPE(3, 4), 1), w1 = numbers(ls, LS_SHAPE(4, 3), 2),
+              w2 = numbers(ls, LS_SHAPE(3, 2), 3);
     ls_tensor vx = numbers(ls, LS_SHAPE(3, 4), 4), vw = numbers(ls, LS_SHAPE(4, 3), 5), y, g, hv;
     ls_tensor sources[] = {x, w1}, tangents[] = {vx, vw};
-    LS_TAPE(tape, ls, .persistent = true) {
+    LS_TAPE (tape, ls, .persistent = true) {
         ls_watch(tape, x);
         ls_watch(tape, w1);
         y = network(x, w1, w2);
@@ -382,9 +388,9 @@ static void products(ls_context *ls)
     /* Hessian times vector, in both documented ways. */
     for (int way = 0; way < 2; way++) {
         ls_tensor loss;
-        LS_TAPE(outer, ls) {
+        LS_TAPE (outer, ls) {
             ls_watch(outer, w1);
-            LS_TAPE(inner, ls) {
+            LS_TAPE (inner, ls) {
                 ls_watch(inner, w1);
                 loss = total(ls_square(network(x, w1, w2)));
             }
@@ -393,16 +399,21 @@ static void products(ls_context *ls)
         if (way == 0)
             hv = ls_jvp(outer, g, &w1, &vw, 1);
         else
-            ls_gradient_with(&(ls_gradient_options){.tape = outer, .targets = &g, .target_count = 1,
-                .output_gradients = &vw, .sources = &w1, .source_count = 1, .gradients = &hv});
+            ls_gradient_with(&(ls_gradient_options){.tape = outer,
+                                                    .targets = &g,
+                                                    .target_count = 1,
+                                                    .output_gradients = &vw,
+                                                    .sources = &w1,
+                                                    .source_count = 1,
+                                                    .gradients = &hv});
         check_array("hvp", hv, golden_hvp, 12, 8e-6);
     }
 
     /* jvp of jvp: the second directional derivative of z^3 along 1. */
     ls_tensor z = ls_scalar(ls, 2), one = ls_scalar(ls, 1), d;
-    LS_TAPE(second, ls) {
+    LS_TAPE (second, ls) {
         ls_watch(second, z);
-        LS_TAPE(first, ls) {
+        LS_TAPE (first, ls) {
             ls_watch(first, z);
             y = ls_mul(ls_square(z), z);
         }
@@ -467,9 +478,9 @@ static size_t thrice(void *user, const ls_custom_call *call)
 static void custom(ls_context *ls)
 {
     ls_tensor x = ls_fill(ls, LS_SHAPE(2), 100), y, g, second, in[2] = {x, x};
-    LS_TAPE(outer, ls) {
+    LS_TAPE (outer, ls) {
         ls_watch(outer, x);
-        LS_TAPE(inner, ls) {
+        LS_TAPE (inner, ls) {
             ls_watch(inner, x);
             y = ls_custom_gradient(ls, "log1pexp", log1pexp, log1pexp_grad, NULL, &x, 1);
         }
@@ -479,7 +490,7 @@ static void custom(ls_context *ls)
     ls_gradient(outer, g, &x, 1, &second);
     check_array("its second derivative", second, (double[]){0, 0}, 2, 1e-30);
 
-    LS_TAPE(identity, ls) {
+    LS_TAPE (identity, ls) {
         ls_watch(identity, x);
         y = ls_square(ls_custom_gradient(ls, "thrice", same_one, thrice, NULL, &x, 1));
     }
@@ -489,12 +500,13 @@ static void custom(ls_context *ls)
     static const struct {
         ls_status status;
         const char *part;
-    } wrong[] = {{LS_INVALID_ARGUMENT, "custom_gradient bad: expected to return 2 gradients, one per input, but returned 1"},
-                 {LS_SHAPE_MISMATCH, "custom_gradient bad: gradient 0 is (), but its input is (2,)"},
-                 {LS_DTYPE_MISMATCH, "custom_gradient bad: gradient 0 is int32, not float32"}};
+    } wrong[] = {
+        {LS_INVALID_ARGUMENT, "custom_gradient bad: expected to return 2 gradients, one per input, but returned 1"},
+        {LS_SHAPE_MISMATCH, "custom_gradient bad: gradient 0 is (), but its input is (2,)"},
+        {LS_DTYPE_MISMATCH, "custom_gradient bad: gradient 0 is int32, not float32"}};
     for (int i = 0; i < 4; i++) {
         in[1] = ls_fill(ls, LS_SHAPE(2), 1);
-        LS_TAPE(tape, ls, .persistent = true) {
+        LS_TAPE (tape, ls, .persistent = true) {
             ls_watch(tape, x);
             ls_watch(tape, in[1]);
             y = ls_custom_gradient(ls, "bad", add_two, wrong_grad, &i, in, 2);
@@ -510,7 +522,7 @@ static void custom(ls_context *ls)
         }
     }
     ls_tensor w = ls_variable(ls_scalar(ls, 2), "hidden", true);
-    LS_TAPE(tape, ls) {
+    LS_TAPE (tape, ls) {
         ls_watch(tape, x);
         y = ls_custom_gradient(ls, "reads", product, log1pexp_grad, &w, &x, 1);
     }
@@ -532,8 +544,8 @@ static ls_tensor block(void *user, const ls_tensor *in, size_t count)
     struct block *b = user;
     ls_context *ls = in[0].context;
     (void)count;
-    ls_tensor mask = ls_cast(ls_greater(ls_random_uniform(ls, ls_shape_of_tensor(in[0]), 0, 1), ls_scalar(ls, 0.3f)),
-                             LS_FLOAT32);
+    ls_tensor mask =
+        ls_cast(ls_greater(ls_random_uniform(ls, ls_shape_of_tensor(in[0]), 0, 1), ls_scalar(ls, 0.3f)), LS_FLOAT32);
     ls_tensor h = ls_tanh(ls_matmul(ls_mul(in[0], mask), b->w));
     h = ls_add(ls_mul(h, in[0]), ls_sigmoid(in[0]));
     return ls_mul(ls_matmul(h, b->w), b->v);
@@ -565,10 +577,10 @@ static void checkpoints(ls_context *ls)
     for (int how = 0; how < 3; how++) {
         ls_set_random_seed(ls, 9);
         ls_tensor early = ls_random_uniform(ls, LS_SHAPE(5, 4), 0, 1);
-        LS_TAPE(tape, ls, .persistent = true) {
+        LS_TAPE (tape, ls, .persistent = true) {
             ls_watch(tape, x);
             size_t before = ls_get_stats(ls).live_buffers;
-            LS_SCOPE(ls) {
+            LS_SCOPE (ls) {
                 ls_tensor first = ls_mul(ls_exp(x), early); /* consumers of x, w and v around the blocks */
                 ls_tensor h = maybe_checkpoint(how, &b, ls_add(x, first));
                 y[how] = ls_keep(total(ls_mul(ls_mul(ls_matmul(h, b.w), b.v), ls_cos(x))));
@@ -598,9 +610,9 @@ static void checkpoints(ls_context *ls)
     for (int how = 0; how < 2; how++) {
         ls_tensor gx, gg, loss;
         ls_set_random_seed(ls, 9);
-        LS_TAPE(outer, ls) {
+        LS_TAPE (outer, ls) {
             ls_watch(outer, x);
-            LS_TAPE(inner, ls) {
+            LS_TAPE (inner, ls) {
                 ls_watch(inner, x);
                 loss = total(ls_square(maybe_checkpoint(how, &b, x)));
             }
@@ -622,7 +634,7 @@ static void checkpoints(ls_context *ls)
 static void assigning(ls_context *ls)
 {
     ls_tensor v = ls_variable(ls_scalar(ls, 3), "v", true), y, z, g[2];
-    LS_TAPE(tape, ls, .persistent = true) {
+    LS_TAPE (tape, ls, .persistent = true) {
         y = ls_square(v);
         ls_assign(v, ls_scalar(ls, 5));
         z = ls_mul(y, v); /* 3^2 * 5: both values of v belong to the variable */
@@ -648,22 +660,24 @@ static void numerics(const char *device)
     ls_tensor w = ls_variable(numbers(ls, LS_SHAPE(2, 3), 1), "kernel", true), y, g;
     ls_tensor h = ls_relu(ls_neg(ls_square(w)));
     CHECK(ls_is_nil(ls_log(h)), "log(0) passed");
-    CHECK_ERROR(ls, LS_NOT_FINITE, "log made -Inf at element 0 of (2, 3) (6 not finite): its inputs were finite; the way "
-                                   "there: kernel -> square -> neg -> relu -> log");
+    CHECK_ERROR(ls, LS_NOT_FINITE,
+                "log made -Inf at element 0 of (2, 3) (6 not finite): its inputs were finite; the way "
+                "there: kernel -> square -> neg -> relu -> log");
     ls_tensor bad = ls_fill(ls, LS_SHAPE(3), NAN);
     ls_add(w, bad);
-    CHECK_ERROR(ls, LS_NOT_FINITE, "add made NaN at element 0 of (2, 3) (6 not finite): its input 1, float32 (3,), had "
-                                   "NaN already");
-    LS_TAPE(tape, ls)
+    CHECK_ERROR(ls, LS_NOT_FINITE,
+                "add made NaN at element 0 of (2, 3) (6 not finite): its input 1, float32 (3,), had "
+                "NaN already");
+    LS_TAPE (tape, ls)
         y = total(ls_sqrt(h)); /* finite, but not its slope at 0 */
     CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
     ls_gradient(tape, y, &w, 1, &g);
     CHECK(ls_error(ls) == LS_OK, "h was computed outside: %s", ls_error_message(ls));
-    LS_TAPE(again, ls)
+    LS_TAPE (again, ls)
         y = total(ls_sqrt(ls_relu(ls_neg(ls_square(w)))));
     ls_gradient(again, y, &w, 1, &g);
     CHECK_ERROR(ls, LS_NOT_FINITE, "div in the gradient of sqrt made Inf");
-    LS_TAPE(fine, ls)
+    LS_TAPE (fine, ls)
         y = total(ls_square(w));
     CHECK(ls_gradient(fine, y, &w, 1, &g) == LS_OK, "%s", ls_error_message(ls));
     ls_variable_destroy(&w);
@@ -691,12 +705,12 @@ static void *work(void *user)
     struct worker *me = user;
     ls_context *ls = ls_open("reference");
     for (int round = 0; round < ROUNDS; round++) {
-        LS_SCOPE(ls) {
+        LS_SCOPE (ls) {
             ls_tensor x = numbers(ls, LS_SHAPE(3, 4), 1), w1 = numbers(ls, LS_SHAPE(4, 3), 2),
                       w2 = numbers(ls, LS_SHAPE(3, 2), 3), g, gg;
-            LS_TAPE(outer, ls) {
+            LS_TAPE (outer, ls) {
                 ls_watch(outer, w1);
-                LS_TAPE(inner, ls) {
+                LS_TAPE (inner, ls) {
                     ls_watch(inner, w1);
                     g = total(ls_square(network(x, w1, w2)));
                 }
@@ -725,12 +739,12 @@ static void threads(void)
 
 static void all(const char *device)
 {
-    static void (*const parts[])(ls_context *) = {watching, consuming, stopping, targets, reasons,     nesting,
-                                                  jacobians, products, custom,   checkpoints, assigning};
+    static void (*const parts[])(ls_context *) = {watching,  consuming, stopping, targets,     reasons,  nesting,
+                                                  jacobians, products,  custom,   checkpoints, assigning};
     ls_context *ls = ls_open(device);
     CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        LS_SCOPE(ls)
+        LS_SCOPE (ls)
             parts[i](ls);
         CHECK(ls_error(ls) == LS_OK, "part %zu ends in error: %s", i, ls_error_message(ls));
         ls_clear_error(ls);

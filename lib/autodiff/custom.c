@@ -58,15 +58,19 @@ struct custom {
 static ls_status check_custom(struct ls_vjp_call *call, const char *name, size_t given)
 {
     if (given != (size_t)call->inputs)
-        return ls_fail(call->ls, LS_INVALID_ARGUMENT, "custom_gradient %s: expected to return %d gradients, one per "
-                       "input, but returned %zu", name, call->inputs, given);
+        return ls_fail(call->ls, LS_INVALID_ARGUMENT,
+                       "custom_gradient %s: expected to return %d gradients, one per "
+                       "input, but returned %zu",
+                       name, call->inputs, given);
     for (int i = 0; i < call->inputs; i++) {
         const struct ls_slot *dx = ls_slot_of(call->dx[i]), *in = ls_slot_of(call->in[i]);
         if (!call->dx[i].context)
             continue;
         if (!dx)
-            return ls_fail(call->ls, LS_STALE_HANDLE, "custom_gradient %s: gradient %d was released; ls_keep moves a "
-                           "tensor to the outer scope", name, i);
+            return ls_fail(call->ls, LS_STALE_HANDLE,
+                           "custom_gradient %s: gradient %d was released; ls_keep moves a "
+                           "tensor to the outer scope",
+                           name, i);
         if (dx->value.dtype != LS_FLOAT32)
             return ls_fail(call->ls, LS_DTYPE_MISMATCH, "custom_gradient %s: gradient %d is %s, not float32", name, i,
                            ls_dtype_name(dx->value.dtype));
@@ -104,8 +108,10 @@ ls_tensor ls_custom_gradient(ls_context *ls, const char *name, ls_tensor_functio
     out = run_unseen(ls, forward, user, inputs, count, &all, &total);
     for (size_t v = count; all && v < total && ls_recording(ls) && !ls_failed(ls); v++)
         if (ls_slot_of(all[v])->trainable)
-            ls_fail(ls, LS_TAPE_ERROR, "custom_gradient %s: its function reads the trainable variable %s, which is not "
-                    "among its inputs; give it as an input, and its gradient", custom.name, ls_name(all[v]));
+            ls_fail(ls, LS_TAPE_ERROR,
+                    "custom_gradient %s: its function reads the trainable variable %s, which is not "
+                    "among its inputs; give it as an input, and its gradient",
+                    custom.name, ls_name(all[v]));
     free(all);
     if (ls_failed(ls))
         return (ls_tensor){0};
@@ -185,8 +191,10 @@ static void vjp_recompute(struct ls_vjp_call *call)
     ls_tape_end(tape);
     ls_shape again = ls_shape_of_tensor(out), first = ls_shape_of_tensor(call->dy);
     if (!ls_failed(call->ls) && !ls_shape_equal(&again, &first))
-        ls_fail(call->ls, LS_SHAPE_MISMATCH, "recompute_grad: the function gave %s, but %s the first time; it must "
-                "depend on its inputs, variables and random numbers alone", ls_text(again).text, ls_text(first).text);
+        ls_fail(call->ls, LS_SHAPE_MISMATCH,
+                "recompute_grad: the function gave %s, but %s the first time; it must "
+                "depend on its inputs, variables and random numbers alone",
+                ls_text(again).text, ls_text(first).text);
     if (!ls_failed(call->ls))
         ls_gradient_into(tape, out, call);
     ls_tape_destroy(&tape);

@@ -250,12 +250,16 @@ ls_status ls_tape_askable(ls_tape *tape, const char *what)
     if (ls_failed(ls))
         return ls->error;
     if (tape->consumed)
-        return ls_fail(ls, LS_TAPE_ERROR, "%s: a non-persistent tape can be asked once, and its resources are released "
-                                          "by then; begin it with .persistent = true to ask again", what);
+        return ls_fail(ls, LS_TAPE_ERROR,
+                       "%s: a non-persistent tape can be asked once, and its resources are released "
+                       "by then; begin it with .persistent = true to ask again",
+                       what);
     if (tape->options.persistent && ls_tape_recording(tape) && !tape->warned) {
         tape->warned = true;
-        ls_say(ls, LS_LOG_WARNING, "%s: the persistent tape still records, and so records its own way back; ask it "
-               "after ls_tape_end unless higher derivatives are meant", what);
+        ls_say(ls, LS_LOG_WARNING,
+               "%s: the persistent tape still records, and so records its own way back; ask it "
+               "after ls_tape_end unless higher derivatives are meant",
+               what);
     }
     tape->reason_count = 0;
     if (!tape->options.persistent)

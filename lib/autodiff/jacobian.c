@@ -26,8 +26,8 @@ static ls_tensor join(ls_tensor *parts, size_t count)
 static ls_tensor column(ls_tape *tape, ls_tensor target, ls_tensor source, int64_t batch, int64_t columns, int64_t i)
 {
     ls_tensor ones = ls_ones(tape->ls, LS_FLOAT32, LS_SHAPE(batch, 1));
-    ls_tensor dy = ls_reshape(ls_unslice(ones, LS_SHAPE(batch, columns), (int64_t[]){0, i}, NULL),
-                              ls_shape_of_tensor(target));
+    ls_tensor dy =
+        ls_reshape(ls_unslice(ones, LS_SHAPE(batch, columns), (int64_t[]){0, i}, NULL), ls_shape_of_tensor(target));
     ls_tensor gradient = {0};
     if (!ls_failed(tape->ls))
         ls_gradient_again(&(ls_gradient_options){.tape = tape,
@@ -116,8 +116,10 @@ ls_tensor ls_batch_jacobian(ls_tape *tape, ls_tensor target, ls_tensor source)
         return result;
     }
     if (t.rank < 2 || s.rank < 2 || t.dim[0] != s.dim[0]) {
-        ls_fail(tape->ls, LS_SHAPE_MISMATCH, "batch_jacobian: of %s by %s: both need a rank of at least 2 and the same "
-                "first dimension", ls_text(t).text, ls_text(s).text);
+        ls_fail(tape->ls, LS_SHAPE_MISMATCH,
+                "batch_jacobian: of %s by %s: both need a rank of at least 2 and the same "
+                "first dimension",
+                ls_text(t).text, ls_text(s).text);
     } else {
         result = jacobian(tape, target, source, t.dim[0], t.dim[0] ? ls_size(target) / t.dim[0] : 0, shape);
         if (ls_is_nil(result))

@@ -148,8 +148,8 @@ static void complain(ls_context *ls, const struct ls_op *op, const ls_tensor *in
             break;
         }
     }
-    ls_fail(ls, LS_NOT_FINITE, "%s%s%s made %s at element %lld of %s (%lld not finite): %s; the way there: %s", op->name,
-            n->backward ? " in the gradient of " : "", n->backward ? n->backward : "", kind_of(made->value),
+    ls_fail(ls, LS_NOT_FINITE, "%s%s%s made %s at element %lld of %s (%lld not finite): %s; the way there: %s",
+            op->name, n->backward ? " in the gradient of " : "", n->backward ? n->backward : "", kind_of(made->value),
             (long long)made->first, ls_text(out->shape).text, (long long)made->count, given, way);
 }
 
