@@ -297,7 +297,7 @@ static int call_net_penalty(ls_context *ls, const struct golden_case *c, const l
 {
     ls_tensor gradient = {0}, critic;
     (void)c;
-    ls_tape *tape = ls_tape_begin(ls, NULL);
+    ls_tape *tape = ls_tape_begin(ls);
     ls_watch(tape, in[0]);
     critic = ls_matmul(ls_tanh(ls_matmul(in[0], in[1])), in[2]);
     critic = ls_sum(critic, NULL, 0, false);
@@ -535,7 +535,7 @@ static ls_status gradients(struct run *run, const ls_tensor *in, ls_tensor cotan
 {
     ls_tensor source[GOLDEN_INPUTS], found[GOLDEN_INPUTS] = {{0}}, out[GOLDEN_OUTPUTS] = {{0}};
     size_t sources = 0;
-    ls_tape *tape = ls_tape_begin(run->ls, NULL);
+    ls_tape *tape = ls_tape_begin(run->ls);
     for (int i = 0; i < run->c->inputs; i++)
         if (watched >> i & 1) {
             ls_watch(tape, in[i]);
@@ -615,7 +615,7 @@ static void run_second(struct run *run)
     size_t sources = 0;
     make_inputs(run, in);
     in[c->inputs] = from_array(run->ls, &c->cotangent);
-    ls_tape *outer = ls_tape_begin(run->ls, NULL);
+    ls_tape *outer = ls_tape_begin(run->ls);
     for (int i = 0; i <= c->inputs; i++)
         if (c->second[i].given) {
             ls_watch(outer, in[i]);
@@ -644,7 +644,7 @@ static void run_no_gradient(struct run *run)
 {
     ls_tensor in[GOLDEN_INPUTS] = {{0}}, out[GOLDEN_OUTPUTS] = {{0}}, gradient = {0};
     make_inputs(run, in);
-    ls_tape *tape = ls_tape_begin(run->ls, NULL);
+    ls_tape *tape = ls_tape_begin(run->ls);
     ls_watch(tape, in[0]);
     call_op(run->ls, run->c, in, out);
     ls_tape_end(tape);

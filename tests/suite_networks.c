@@ -288,7 +288,7 @@ static void gradient_penalty(struct run *r)
         ls_scope_begin(ls);
         ls_tensor x = random_floats(ls, LS_SHAPE(5, 6), -1, 1), slope, penalty, g[2];
         LS_TAPE(outer, ls) {
-            ls_tape *inner = ls_tape_begin(ls, NULL);
+            ls_tape *inner = ls_tape_begin(ls);
             ls_watch(inner, x);
             ls_tensor score = ls_matmul(ls_tanh(ls_matmul(x, w1)), w2);
             ls_tape_end(inner);
@@ -321,7 +321,7 @@ static void fourth_power(struct run *r)
     ls_scope_begin(ls);
     ls_tensor x = ls_variable(ls_scalar(ls, 2.0f), "x", true);
     for (int i = 0; i < 4; i++)
-        tapes[i] = ls_tape_begin(ls, NULL);
+        tapes[i] = ls_tape_begin(ls);
     ls_tensor y = ls_square(ls_square(x));
     static const float expected[] = {16, 32, 48, 48, 24};
     for (int order = 0; order <= 4; order++) {
@@ -334,6 +334,105 @@ static void fourth_power(struct run *r)
     }
     ls_variable_destroy(&x);
     suite_check(r->s, ls_scope_end(ls) == LS_OK, "x^4", "%s", ls_error_message(ls));
+}
+
+/* ---- Checkpoints with dropout, captured too; Jacobians and products with vectors ---- */
+
+static ls_tensor dropout_block(void *user, const ls_tensor *in, size_t count)
+{
+    ls_tensor w = *(ls_tensor *)user, x = in[0];
+    ls_context *ls = x.context;
+    (void)count;
+    ls_tensor mask = ls_greater(random_floats(ls, ls_shape_of_tensor(x), 0, 1), ls_scalar(ls, 0.25f));
+    ls_tensor h = ls_tanh(ls_matmul(ls_where(mask, x, ls_scalar(ls, 0.0f)), w));
+    return ls_fma(h, x, ls_sigmoid(x));
+}
+
+struct checkpoint {
+    ls_tensor w;
+    bool recompute;
+};
+
+/* One step of SGD on two blocks that share a variable; the input has consumers in and around them. */
+static void checkpoint_step(void *user, const ls_tensor *in, ls_tensor *out)
+{
+    struct checkpoint *c = user;
+    ls_context *ls = in[0].context;
+    ls_tensor h, g[2], sources[] = {c->w, in[0]};
+    ls_tape *tape = ls_tape_begin(ls);
+    ls_watch(tape, in[0]);
+    h = ls_mul(ls_matmul(in[0], c->w), in[0]);
+    for (int i = 0; i < 2; i++)
+        h = c->recompute ? ls_recompute_grad(ls, dropout_block, &c->w, &h, 1) : dropout_block(&c->w, &h, 1);
+    out[0] = ls_mean(ls_square(ls_add(h, in[0])), NULL, 0, false);
+    ls_tape_end(tape);
+    ls_gradient(tape, out[0], sources, 2, g);
+    ls_tape_destroy(&tape);
+    out[1] = g[1];
+    ls_update_sgd(c->w, (ls_tensor){0}, g[0], ls_scalar(ls, 0.1f), 0.0f, false);
+}
+
+/* With and without checkpoints, eager and captured: one result. */
+static void checkpoints(struct run *r)
+{
+    ls_context *ls = r->ls;
+    r->name = "checkpoints";
+    ls_scope_begin(ls);
+    ls_tensor weights[4];
+    for (int how = 0; how < 4; how++) {
+        ls_set_random_seed(ls, 21);
+        struct checkpoint c = {ls_variable(random_floats(ls, LS_SHAPE(5, 5), -1, 1), "w", true), how & 1};
+        ls_tensor x = random_floats(ls, LS_SHAPE(7, 5), -1, 1), out[2];
+        ls_function *function = ls_function_create(ls, checkpoint_step, &c, 1, 2);
+        for (int step = 0; step < 4; step++) {
+            if (how & 2)
+                ls_function_call(function, &x, out);
+            else
+                checkpoint_step(&c, &x, out);
+            if (how == 1) {
+                char what[32];
+                snprintf(what, sizeof what, "step %d loss", step);
+                note(r, what, out[0]);
+                snprintf(what, sizeof what, "step %d input gradient", step);
+                note(r, what, out[1]);
+            }
+        }
+        weights[how] = ls_stop_gradient(c.w);
+        suite_check(r->s, same(weights[0], weights[how]), r->name, "%s%s has other weights",
+                    how & 2 ? "captured" : "eager", how & 1 ? " with checkpoints" : "");
+        ls_function_destroy(&function);
+        ls_variable_destroy(&c.w);
+    }
+    note(r, "weights", weights[1]);
+    suite_check(r->s, ls_scope_end(ls) == LS_OK, r->name, "%s", ls_error_message(ls));
+}
+
+static void jacobians(struct run *r)
+{
+    ls_context *ls = r->ls;
+    r->name = "jacobians";
+    ls_scope_begin(ls);
+    ls_set_random_seed(ls, 13);
+    ls_tensor x = random_floats(ls, LS_SHAPE(3, 5), -1, 1), w = random_floats(ls, LS_SHAPE(5, 4), -1, 1), y, g;
+    ls_tensor sources[] = {x, w}, tangents[] = {random_floats(ls, LS_SHAPE(3, 5), -1, 1),
+                                                random_floats(ls, LS_SHAPE(5, 4), -1, 1)};
+    ls_tape *inner = NULL;
+    LS_TAPE(outer, ls) {
+        ls_watch(outer, w);
+        inner = ls_tape_begin(ls, .persistent = true);
+        ls_watch(inner, x);
+        ls_watch(inner, w);
+        y = ls_log_softmax(ls_matmul(ls_tanh(x), w), -1);
+        ls_tape_end(inner);
+        ls_gradient(inner, ls_square(y), &w, 1, &g); /* the square is outside: nil */
+        suite_check(r->s, ls_is_nil(g), r->name, "a gradient of what the tape did not see");
+        ls_gradient(inner, y, &w, 1, &g);
+    }
+    note(r, "jacobian", ls_jacobian(inner, y, w));
+    note(r, "batch_jacobian", ls_batch_jacobian(inner, y, x));
+    note(r, "jvp", ls_jvp(inner, y, sources, tangents, 2));
+    note(r, "hvp", ls_jvp(outer, g, &w, &tangents[1], 1));
+    suite_check(r->s, ls_scope_end(ls) == LS_OK, r->name, "%s", ls_error_message(ls));
 }
 
 /* ---- The same graph again, with other shapes between, in reused buffers ---- */
@@ -434,6 +533,8 @@ void suite_networks(struct suite *s, ls_context *ls, struct golden_trace *trace)
     assigned_while_taped(&r);
     subsets(&r);
     gradient_penalty(&r);
+    checkpoints(&r);
+    jacobians(&r);
     repeated(&r);
     integers(&r);
     large_and_empty(&r);

@@ -7,11 +7,13 @@
  * recorded the consumers, the first one copied (canon.md rule 12). They arrive in the opposite order,
  * so they are kept until the value's own entry is reached and added then.
  */
+#include "gradient.h"
+
 #include <stdlib.h>
 
 #include <lockstep/ops.h>
 
-#include "../core/record.h"
+#include "reason.h"
 
 /* The contributions to one value's gradient, the latest consumer's first. */
 struct contribution {
@@ -19,55 +21,54 @@ struct contribution {
     struct contribution *next;
 };
 
-struct walk {
+struct ls_walk {
     ls_context *ls;
-    const struct ls_tape *tape;
-    bool *wanted;               /* by number: does the way lead to a source */
+    ls_tape *tape;
+    size_t entries, values;     /* how many there were when the walk began */
     struct contribution **sums; /* by number; the earliest consumer's is first in the list */
+    bool *wanted;               /* by number: computed from a source */
+    bool *reached;              /* by number: the target is computed from it */
 };
 
-static bool add(struct walk *w, int32_t number, ls_tensor gradient)
+static bool add(struct ls_walk *w, int32_t number, const struct ls_value *gradient)
 {
     struct contribution *c = malloc(sizeof *c);
     if (!c) {
         ls_fail(w->ls, LS_OUT_OF_MEMORY, "gradient: no host memory");
         return false;
     }
-    *c = (struct contribution){ls_value_retain(&ls_slot_of(gradient)->value), w->sums[number]};
+    *c = (struct contribution){ls_value_retain(gradient), w->sums[number]};
     w->sums[number] = c;
     return true;
 }
 
-static struct contribution *take_first(struct walk *w, int32_t number)
+static void drop_first(struct ls_walk *w, int32_t number)
 {
     struct contribution *first = w->sums[number];
     w->sums[number] = first->next;
-    return first;
+    ls_value_release(w->ls, &first->value);
+    free(first);
 }
 
 /* Adds up what has arrived for a value, and leaves the sum as its only contribution. nil if nothing. */
-static ls_tensor finish(struct walk *w, int32_t number)
+static ls_tensor finish(struct ls_walk *w, int32_t number)
 {
-    ls_tensor sum = {0};
     if (!w->sums[number])
-        return sum;
-    bool several = w->sums[number]->next != NULL;
-    while (w->sums[number] && (several || !sum.context)) {
-        struct contribution *c = several ? take_first(w, number) : w->sums[number];
-        ls_tensor part = ls_tensor_of_value(w->ls, &c->value);
-        sum = sum.context ? ls_add(sum, part) : part;
-        if (several) {
-            ls_value_release(w->ls, &c->value);
-            free(c);
-        }
-    }
-    if (several && sum.context && !add(w, number, sum))
         return (ls_tensor){0};
-    return sum;
+    ls_tensor sum = ls_tensor_of_value(w->ls, &w->sums[number]->value);
+    if (!w->sums[number]->next)
+        return sum;
+    drop_first(w, number);
+    while (w->sums[number]) {
+        sum = ls_add(sum, ls_tensor_of_value(w->ls, &w->sums[number]->value));
+        drop_first(w, number);
+    }
+    const struct ls_slot *slot = ls_slot_of(sum);
+    return slot && add(w, number, &slot->value) ? sum : (ls_tensor){0};
 }
 
 /* One entry: its rule, and where the results go. In a scope of its own. */
-static ls_status step(struct walk *w, const struct ls_entry *entry)
+static ls_status step(struct ls_walk *w, const struct ls_entry *entry)
 {
     ls_context *ls = w->ls;
     if (!entry->op->vjp)
@@ -88,118 +89,244 @@ static ls_status step(struct walk *w, const struct ls_entry *entry)
                                .inputs = entry->inputs,
                                .in = in,
                                .needs = needs,
-                               .dx = dx};
+                               .dx = dx,
+                               .walk = w,
+                               .in_index = entry->in_index};
     for (size_t i = 0; i < n; i++) {
         in[i] = ls_tensor_of_value(ls, &entry->in[i]);
         needs[i] = entry->in_index[i] >= 0 && w->wanted[entry->in_index[i]];
     }
     call.out = ls_tensor_of_value(ls, &entry->out);
     call.dy = finish(w, entry->out_index);
+    const char *outer = ls_numerics_backward(ls, entry->op->name);
     if (!ls_failed(ls))
         entry->op->vjp(&call);
+    ls_numerics_backward(ls, outer);
     /* From the last input to the first, so that the first one's contribution is added first. */
-    for (size_t i = n; i-- > 0 && !ls_failed(ls);)
-        if (needs[i] && dx[i].context)
-            add(w, entry->in_index[i], dx[i]);
+    for (size_t i = n; i-- > 0 && !ls_failed(ls);) {
+        const struct ls_slot *slot = needs[i] ? ls_slot_of(dx[i]) : NULL;
+        if (slot)
+            add(w, entry->in_index[i], &slot->value);
+    }
     free(many);
     return ls_scope_end(ls);
 }
 
-/* Which values the way back must reach: the sources and all that was computed from them. */
-static void mark_wanted(struct walk *w, const ls_tensor *sources, size_t count)
+static int32_t number_of(const struct ls_walk *w, ls_tensor tensor)
 {
-    const struct ls_tape *tape = w->tape;
-    for (size_t s = 0; s < count; s++) {
-        const struct ls_slot *slot = ls_slot_of(sources[s]);
-        int32_t number = slot ? ls_tape_find(tape, slot->value.id) : -1;
-        if (number >= 0)
-            w->wanted[number] = true;
-    }
-    for (size_t e = 0; e < tape->entry_count; e++) {
-        const struct ls_entry *entry = &tape->entries[e];
-        for (int i = 0; i < entry->inputs; i++)
-            if (entry->in_index[i] >= 0 && w->wanted[entry->in_index[i]])
-                w->wanted[entry->out_index] = true;
+    const struct ls_slot *slot = ls_slot_of(tensor);
+    int32_t number = slot ? ls_tape_find(w->tape, slot->value.id) : -1;
+    return number < (int32_t)w->values ? number : -1;
+}
+
+/* Whether gradients pass from an entry's output to its inputs; where not, the way back ends silently. */
+static bool passes(const struct ls_entry *entry) { return entry->op->vjp || entry->op->no_gradient; }
+
+/* Which values lie between the sources and the targets: `wanted` forwards, `reached` backwards. */
+static void mark(struct ls_walk *w, const ls_gradient_options *r)
+{
+    const struct ls_entry *entries = w->tape->entries;
+    for (size_t s = 0; s < r->source_count; s++)
+        if (number_of(w, r->sources[s]) >= 0)
+            w->wanted[number_of(w, r->sources[s])] = true;
+    for (size_t t = 0; t < r->target_count; t++)
+        if (number_of(w, r->targets[t]) >= 0)
+            w->reached[number_of(w, r->targets[t])] = true;
+    for (size_t e = 0; e < w->entries; e++)
+        for (int i = 0; i < entries[e].inputs && passes(&entries[e]); i++)
+            if (entries[e].in_index[i] >= 0 && w->wanted[entries[e].in_index[i]])
+                w->wanted[entries[e].out_index] = true;
+    for (size_t e = w->entries; e-- > 0;)
+        for (int i = 0; i < entries[e].inputs && passes(&entries[e]) && w->reached[entries[e].out_index]; i++)
+            if (entries[e].in_index[i] >= 0)
+                w->reached[entries[e].in_index[i]] = true;
+}
+
+/* The gradients that the targets start with; the first target's is added first. */
+static void seed(struct ls_walk *w, const ls_gradient_options *r)
+{
+    for (size_t t = r->target_count; t-- > 0 && !ls_failed(w->ls);) {
+        ls_tensor given = r->output_gradients ? r->output_gradients[t] : (ls_tensor){0};
+        ls_tensor dy = given.context ? given : ls_ones_like(r->targets[t]);
+        int32_t number = number_of(w, r->targets[t]);
+        if (number >= 0 && ls_slot_of(dy))
+            add(w, number, &ls_slot_of(dy)->value);
     }
 }
 
-static ls_status check(ls_tape *tape, ls_tensor target, const ls_tensor *sources, size_t count)
+static void walk_back(struct ls_walk *w, const ls_gradient_options *r)
 {
-    ls_context *ls = tape->ls;
-    if (tape->consumed)
-        return ls_fail(ls, LS_TAPE_ERROR, "gradient: a non-persistent tape can be asked once; begin it with "
-                                          ".persistent = true to ask again");
-    const struct ls_slot *slot = ls_slot_of(target);
-    if (!slot || target.context != ls)
-        return ls_fail(ls, slot ? LS_FOREIGN_HANDLE : LS_STALE_HANDLE, "gradient: the target %s",
-                       slot ? "belongs to another context" : "is nil or was released");
-    if (slot->value.dtype != LS_FLOAT32)
-        return ls_fail(ls, LS_DTYPE_MISMATCH, "gradient: the target is %s; only float32 has gradients",
-                       ls_dtype_name(slot->value.dtype));
-    for (size_t s = 0; s < count; s++)
-        if (!ls_slot_of(sources[s]) || sources[s].context != ls)
-            return ls_fail(ls, LS_STALE_HANDLE, "gradient: source %zu is nil, was released, or is of another context", s);
+    mark(w, r);
+    seed(w, r);
+    for (size_t e = w->entries; e-- > 0 && !ls_failed(w->ls);) {
+        struct ls_entry entry = w->tape->entries[e]; /* a copy: a persistent tape may grow meanwhile */
+        if (w->sums[entry.out_index] && w->wanted[entry.out_index] && passes(&entry))
+            step(w, &entry);
+    }
+}
+
+static bool walk_init(struct ls_walk *w, ls_tape *tape)
+{
+    size_t values = (size_t)tape->value_count;
+    *w = (struct ls_walk){.ls = tape->ls, .tape = tape, .entries = tape->entry_count, .values = values};
+    w->sums = calloc(values + 1, sizeof *w->sums + 2 * sizeof(bool));
+    if (!w->sums)
+        return ls_fail(w->ls, LS_OUT_OF_MEMORY, "gradient: no host memory"), false;
+    w->wanted = (bool *)(w->sums + values + 1);
+    w->reached = w->wanted + values + 1;
+    ls_scope_begin(w->ls);
+    return true;
+}
+
+static ls_status walk_finish(struct ls_walk *w)
+{
+    for (size_t number = 0; number < w->values; number++)
+        while (w->sums[number])
+            drop_first(w, (int32_t)number);
+    free(w->sums);
+    return ls_scope_end(w->ls);
+}
+
+/* ---- What a user asks ---- */
+
+static ls_status check_handle(ls_context *ls, ls_tensor tensor, const char *what, size_t index)
+{
+    const struct ls_slot *slot = ls_slot_of(tensor);
+    if (slot && tensor.context == ls)
+        return LS_OK;
+    return ls_fail(ls, slot ? LS_FOREIGN_HANDLE : LS_STALE_HANDLE, "gradient: %s %zu %s", what, index,
+                   slot ? "belongs to another context" : "is nil or was released");
+}
+
+static ls_status check_target(ls_context *ls, const ls_gradient_options *r, size_t t)
+{
+    if (check_handle(ls, r->targets[t], "target", t) != LS_OK)
+        return ls->error;
+    const struct ls_value *target = &ls_slot_of(r->targets[t])->value;
+    if (target->dtype != LS_FLOAT32)
+        return ls_fail(ls, LS_DTYPE_MISMATCH, "gradient: target %zu is %s; only float32 has gradients", t,
+                       ls_dtype_name(target->dtype));
+    if (!r->output_gradients || !r->output_gradients[t].context)
+        return LS_OK;
+    if (check_handle(ls, r->output_gradients[t], "output gradient", t) != LS_OK)
+        return ls->error;
+    const struct ls_value *dy = &ls_slot_of(r->output_gradients[t])->value;
+    if (dy->dtype != LS_FLOAT32)
+        return ls_fail(ls, LS_DTYPE_MISMATCH, "gradient: output gradient %zu is %s, not float32", t,
+                       ls_dtype_name(dy->dtype));
+    if (!ls_shape_equal(&dy->shape, &target->shape))
+        return ls_fail(ls, LS_SHAPE_MISMATCH, "gradient: output gradient %zu is %s, but its target is %s", t,
+                       ls_text(dy->shape).text, ls_text(target->shape).text);
     return LS_OK;
 }
 
-static ls_status walk_back(struct walk *w, ls_tensor target, const ls_tensor *sources, size_t count,
-                           ls_tensor *gradients)
+ls_status ls_gradient_again(const ls_gradient_options *r)
 {
-    const struct ls_tape *tape = w->tape;
-    int32_t number = ls_tape_find(tape, ls_slot_of(target)->value.id);
-    if (number < 0)
-        return LS_OK;
-    mark_wanted(w, sources, count);
-    ls_tensor ones = ls_ones_like(target);
-    if (ls_failed(w->ls) || !add(w, number, ones))
-        return w->ls->error;
-    for (size_t e = tape->entry_count; e-- > 0;) {
-        const struct ls_entry *entry = &tape->entries[e];
-        if (w->sums[entry->out_index] && w->wanted[entry->out_index] && step(w, entry) != LS_OK)
-            return w->ls->error;
+    struct ls_walk w;
+    ls_context *ls = r->tape->ls;
+    for (size_t t = 0; t < r->target_count; t++)
+        if (check_target(ls, r, t) != LS_OK)
+            return ls->error;
+    for (size_t s = 0; s < r->source_count; s++)
+        if (check_handle(ls, r->sources[s], "source", s) != LS_OK)
+            return ls->error;
+    if (!walk_init(&w, r->tape))
+        return ls->error;
+    walk_back(&w, r);
+    for (size_t s = 0; s < r->source_count && !ls_failed(ls); s++) {
+        int32_t number = number_of(&w, r->sources[s]);
+        bool zeros = r->unconnected_gradients == LS_UNCONNECTED_ZERO || (number >= 0 && w.reached[number]);
+        ls_tensor gradient = number >= 0 ? finish(&w, number) : (ls_tensor){0};
+        r->gradients[s] = ls_keep(zeros && !gradient.context ? ls_zeros_like(r->sources[s]) : gradient);
+        if (number < 0 || !w.reached[number])
+            ls_reason_add(r, s);
     }
-    for (size_t s = 0; s < count; s++) {
-        int32_t source = ls_tape_find(tape, ls_slot_of(sources[s])->value.id);
-        if (source >= 0)
-            gradients[s] = ls_keep(finish(w, source));
+    return walk_finish(&w);
+}
+
+ls_status ls_tape_askable(ls_tape *tape, const char *what)
+{
+    ls_context *ls = tape->ls;
+    if (ls_failed(ls))
+        return ls->error;
+    if (tape->consumed)
+        return ls_fail(ls, LS_TAPE_ERROR,
+                       "%s: a non-persistent tape can be asked once, and its resources are released "
+                       "by then; begin it with .persistent = true to ask again",
+                       what);
+    if (tape->options.persistent && ls_tape_recording(tape) && !tape->warned) {
+        tape->warned = true;
+        ls_say(ls, LS_LOG_WARNING,
+               "%s: the persistent tape still records, and so records its own way back; ask it "
+               "after ls_tape_end unless higher derivatives are meant",
+               what);
     }
-    return w->ls->error;
+    tape->reason_count = 0;
+    if (!tape->options.persistent)
+        tape->ended = true; /* its own way back is not recorded; outer tapes' is */
+    return LS_OK;
+}
+
+void ls_tape_consume(ls_tape *tape)
+{
+    if (tape->options.persistent)
+        return;
+    tape->consumed = true;
+    ls_tape_clear(tape);
+}
+
+ls_status ls_gradient_with(const ls_gradient_options *r)
+{
+    for (size_t s = 0; s < r->source_count; s++)
+        r->gradients[s] = (ls_tensor){0};
+    if (!r->tape)
+        return r->target_count && r->targets[0].context ? ls_error(r->targets[0].context) : LS_INVALID_ARGUMENT;
+    if (ls_tape_askable(r->tape, "gradient") != LS_OK)
+        return r->tape->ls->error;
+    ls_status status = ls_gradient_again(r);
+    ls_tape_consume(r->tape);
+    return status;
 }
 
 ls_status ls_gradient(ls_tape *tape, ls_tensor target, const ls_tensor *sources, size_t count, ls_tensor *gradients)
 {
-    for (size_t s = 0; s < count; s++)
-        gradients[s] = (ls_tensor){0};
-    if (!tape)
-        return target.context ? ls_error(target.context) : LS_INVALID_ARGUMENT;
-    ls_context *ls = tape->ls;
-    if (ls_failed(ls) || check(tape, target, sources, count) != LS_OK)
+    return ls_gradient_with(&(ls_gradient_options){.tape = tape,
+                                                   .targets = &target,
+                                                   .target_count = 1,
+                                                   .sources = sources,
+                                                   .source_count = count,
+                                                   .gradients = gradients});
+}
+
+ls_status ls_gradient_into(ls_tape *inner, ls_tensor target, struct ls_vjp_call *call)
+{
+    struct ls_walk w;
+    ls_context *ls = call->ls;
+    if (check_handle(ls, target, "target", 0) != LS_OK || !walk_init(&w, inner))
         return ls->error;
-    size_t values = (size_t)tape->value_count + 1;
-    struct walk w = {ls, tape, calloc(values, sizeof(bool)), calloc(values, sizeof(struct contribution *))};
-    bool recording = tape->recording;
-    tape->recording = false; /* its own way back is not recorded; outer tapes' is */
-    if (w.wanted && w.sums) {
-        ls_scope_begin(ls);
-        walk_back(&w, target, sources, count, gradients);
-        for (size_t number = 0; number < values; number++) {
-            while (w.sums[number]) {
-                struct contribution *c = take_first(&w, (int32_t)number);
-                ls_value_release(ls, &c->value);
-                free(c);
-            }
+    walk_back(&w, &(ls_gradient_options){.targets = &target,
+                                         .target_count = 1,
+                                         .output_gradients = &call->dy,
+                                         .sources = call->in,
+                                         .source_count = (size_t)call->inputs});
+    for (int i = call->inputs; i-- > 0;) {
+        int32_t number = call->needs[i] ? number_of(&w, call->in[i]) : -1;
+        /* Turned round, then handed over: the last contribution arrives first, as if met on the way. */
+        struct contribution *turned = NULL;
+        while (number >= 0 && w.sums[number]) {
+            struct contribution *first = w.sums[number];
+            w.sums[number] = first->next;
+            first->next = turned;
+            turned = first;
         }
-        ls_scope_end(ls);
-    } else {
-        ls_fail(ls, LS_OUT_OF_MEMORY, "gradient: no host memory");
+        while (turned) {
+            struct contribution *next = turned->next;
+            if (!ls_failed(ls))
+                add(call->walk, call->in_index[i], &turned->value);
+            ls_value_release(ls, &turned->value);
+            free(turned);
+            turned = next;
+        }
     }
-    free(w.wanted);
-    free(w.sums);
-    if (tape->options.persistent) {
-        tape->recording = recording;
-    } else {
-        tape->consumed = true;
-        ls_tape_clear(tape);
-    }
-    return ls->error;
+    return walk_finish(&w);
 }

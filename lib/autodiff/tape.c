@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tape's life: begin, watch, end, destroy. What it keeps is in lib/core/record.c; the way back
- * is in gradient.c.
+ * The tape's life: begin, watch, stop, reset, end, destroy. What it keeps is in lib/core/record.c; the
+ * way back is in gradient.c.
  */
 #include <stdlib.h>
 
 #include "../core/record.h"
 
-ls_tape *ls_tape_begin(ls_context *ls, const ls_tape_options *options)
+ls_tape *ls_tape_begin_with(const ls_tape_options *options)
 {
+    ls_context *ls = options->context;
     if (!ls || ls_failed(ls))
         return NULL;
     struct ls_tape *tape = calloc(1, sizeof *tape);
@@ -16,11 +17,7 @@ ls_tape *ls_tape_begin(ls_context *ls, const ls_tape_options *options)
         ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a tape");
         return NULL;
     }
-    tape->ls = ls;
-    tape->options = options ? *options : (ls_tape_options){0};
-    tape->recording = true;
-    tape->scope = ls->scope_count - 1;
-    tape->next = ls->tapes;
+    *tape = (struct ls_tape){.ls = ls, .options = *options, .scope = ls->scope_count - 1, .next = ls->tapes};
     ls->tapes = tape;
     return tape;
 }
@@ -28,48 +25,70 @@ ls_tape *ls_tape_begin(ls_context *ls, const ls_tape_options *options)
 void ls_tape_end(ls_tape *tape)
 {
     if (tape)
-        tape->recording = false;
+        tape->ended = true;
+}
+
+void ls_tape_destroy(ls_tape **tape)
+{
+    if (!tape || !*tape)
+        return;
+    ls_tape_free(*tape);
+    *tape = NULL;
+}
+
+/* Whether the tape can still record; raises LS_TAPE_ERROR if not. */
+static bool alive(ls_tape *tape, const char *what)
+{
+    if (!tape || ls_failed(tape->ls))
+        return false;
+    if (tape->ended)
+        ls_fail(tape->ls, LS_TAPE_ERROR, "%s: the tape no longer records; call it between ls_tape_begin and %s", what,
+                tape->consumed ? "the gradient that consumed it" : "ls_tape_end");
+    return !tape->ended;
 }
 
 void ls_watch(ls_tape *tape, ls_tensor tensor)
 {
-    if (!tape)
+    if (!alive(tape, "watch"))
         return;
     ls_context *ls = tape->ls;
-    struct ls_slot *slot = ls_slot_of(tensor);
-    if (ls_failed(ls))
-        return;
+    const struct ls_slot *slot = ls_slot_of(tensor);
     if (!slot || tensor.context != ls)
         ls_fail(ls, slot ? LS_FOREIGN_HANDLE : LS_STALE_HANDLE, "watch: the tensor %s",
                 slot ? "belongs to another context" : "is nil or was released");
-    else if (!tape->recording)
-        ls_fail(ls, LS_TAPE_ERROR, "watch: the tape no longer records; watch between ls_tape_begin and ls_tape_end");
     else if (slot->value.dtype != LS_FLOAT32)
         ls_say(ls, LS_LOG_WARNING, "watch: only float32 has gradients, not %s", ls_dtype_name(slot->value.dtype));
     else
-        ls_tape_follow(tape, slot->value.id);
+        ls_tape_watch(tape, tensor);
 }
 
-void ls_tape_destroy(ls_tape **pointer)
+void ls_stop_recording(ls_tape *tape)
 {
-    if (!pointer || !*pointer)
+    if (alive(tape, "stop_recording"))
+        tape->stopped++;
+}
+
+void ls_resume_recording(ls_tape *tape)
+{
+    if (tape && tape->stopped > 0) /* also of a tape that a gradient consumed in between */
+        tape->stopped--;
+    else if (alive(tape, "resume_recording"))
+        ls_fail(tape->ls, LS_TAPE_ERROR, "resume_recording: recording is not stopped; ls_stop_recording comes first");
+}
+
+void ls_tape_reset(ls_tape *tape)
+{
+    if (!alive(tape, "tape_reset"))
         return;
-    struct ls_tape *tape = *pointer;
-    struct ls_tape **link = &tape->ls->tapes;
-    while (*link != tape)
-        link = &(*link)->next;
-    *link = tape->next;
     ls_tape_clear(tape);
-    free(tape);
-    *pointer = NULL;
+    tape->watched_count = tape->reason_count = 0;
 }
 
-/* Releases the tapes that were begun in a scope or inside it. */
-void ls_tapes_end_scope(ls_context *ls, int scope)
+size_t ls_watched_variables(const ls_tape *tape, ls_tensor *variables, size_t capacity)
 {
-    for (struct ls_tape *tape = ls->tapes, *next; tape; tape = next) {
-        next = tape->next;
-        if (tape->scope >= scope)
-            ls_tape_destroy(&tape);
-    }
+    if (!tape)
+        return 0;
+    for (size_t i = 0; i < tape->watched_count && i < capacity; i++)
+        variables[i] = tape->watched[i];
+    return tape->watched_count;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "env.h"
+#include "record.h"
 #include "state.h"
 
 static ls_log_level level_named(const char *name)
@@ -39,6 +40,7 @@ ls_context *ls_open_logged(const char *device, ls_log_level least, ls_log_fn *lo
         ls_fail(ls, status, "%s", message.text);
         return ls;
     }
+    ls_numerics_open(ls);
     ls_say(ls, LS_LOG_INFO, "%s: %s (%s); %s", ls->device->info.device, ls->device->info.name,
            ls->device->info.driver, message.text[0] ? message.text : "as asked");
     return ls;
@@ -79,6 +81,7 @@ ls_status ls_close(ls_context **pointer)
         ls->free_storage = next;
     }
     ls_status error = ls->error;
+    free(ls->numerics);
     free(ls->owned);
     free(ls);
     *pointer = NULL;

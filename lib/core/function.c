@@ -15,23 +15,7 @@
 
 #include <lockstep/function.h>
 
-#include "state.h"
-
-struct bound_variable {
-    ls_tensor variable;
-    struct ls_storage *storage;
-    bool held; /* one of the storage's references is the function's */
-};
-
-struct ls_recorder {
-    struct ls_node *nodes;
-    size_t count, capacity;
-    struct ls_storage **kept; /* storage from outside that the nodes read */
-    size_t kept_count, kept_capacity;
-    struct bound_variable *bound;
-    size_t bound_count;
-    struct ls_pool *pool;
-};
+#include "recorder.h"
 
 struct ls_function {
     ls_context *ls;
@@ -42,60 +26,6 @@ struct ls_function {
     struct ls_value *in, *out;
     struct ls_recorder recorder;
 };
-
-/* ---- Called while recording ---- */
-
-static bool reserve(void **items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(*items, more * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
-ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, struct ls_buffer *const *buffers, int count)
-{
-    struct ls_recorder *r = ls->recorder;
-    if (!reserve((void **)&r->nodes, r->count, &r->capacity, sizeof *r->nodes))
-        return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a captured step of %zu calls", r->count);
-    for (int i = 0; i < count; i++) {
-        struct ls_storage *owner = buffers[i]->owner;
-        if (!owner || owner->pool == r->pool)
-            continue;
-        bool known = false;
-        for (size_t k = 0; k < r->kept_count && !known; k++)
-            known = r->kept[k] == owner;
-        if (known)
-            continue;
-        if (!reserve((void **)&r->kept, r->kept_count, &r->kept_capacity, sizeof *r->kept))
-            return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a captured step");
-        ls_storage_retain(owner);
-        r->kept[r->kept_count++] = owner;
-    }
-    r->nodes[r->count++] = *node;
-    return LS_OK;
-}
-
-static void hold(struct bound_variable *bound)
-{
-    ls_storage_retain(bound->storage);
-    bound->held = true;
-}
-
-ls_status ls_recorder_moved(ls_context *ls, struct ls_slot *slot)
-{
-    /* The first time only: afterwards the variable's storage is no longer the bound one. */
-    struct ls_recorder *r = ls->recorder;
-    for (size_t b = 0; b < r->bound_count; b++)
-        if (r->bound[b].storage == slot->value.storage)
-            hold(&r->bound[b]);
-    return LS_OK;
-}
 
 /* ---- Variables ---- */
 
@@ -139,7 +69,7 @@ static ls_status return_variables(ls_context *ls, struct ls_recorder *r)
             ls_storage_release(ls, slot->value.storage);
             slot->value.storage = home;
         }
-        hold(&r->bound[b]);
+        ls_recorder_hold(&r->bound[b]);
     }
     return LS_OK;
 }
@@ -354,8 +284,9 @@ ls_status ls_function_call(ls_function *f, const ls_tensor *inputs, ls_tensor *o
     for (size_t i = 0; i < f->inputs; i++)
         if (check_input(f, i, inputs[i]) != LS_OK)
             return ls->error;
-    /* Inside another recording, or under a tape, the body's ops must be seen one by one. */
-    if (f->calls == 0 || ls->recorder || ls->tapes) {
+    /* Inside another recording, or under a tape, or while numerics are checked, the body's ops must be
+     * seen one by one. */
+    if (f->calls == 0 || ls->recorder || ls->tapes || ls->numerics) {
         f->calls += f->calls == 0;
         return run_eagerly(f, inputs, outputs);
     }

@@ -118,14 +118,69 @@ void ls_tape_clear(struct ls_tape *tape)
     tape->value_count = 0;
 }
 
+void ls_tape_free(struct ls_tape *tape)
+{
+    struct ls_tape **link = &tape->ls->tapes;
+    while (*link != tape)
+        link = &(*link)->next;
+    *link = tape->next;
+    ls_tape_clear(tape);
+    free(tape->watched);
+    free(tape->reasons);
+    free(tape);
+}
+
+/* Releases the tapes that were begun in a scope or inside it. */
+void ls_tapes_end_scope(ls_context *ls, int scope)
+{
+    for (struct ls_tape *tape = ls->tapes, *next; tape; tape = next) {
+        next = tape->next;
+        if (tape->scope >= scope)
+            ls_tape_free(tape);
+    }
+}
+
+void ls_tapes_stop(ls_context *ls, int by)
+{
+    for (struct ls_tape *tape = ls->tapes; tape; tape = tape->next)
+        tape->stopped += by;
+}
+
 /* ---- Recording ---- */
+
+bool ls_tape_recording(const struct ls_tape *tape) { return !tape->ended && tape->stopped == 0; }
 
 bool ls_recording(const ls_context *ls)
 {
     for (const struct ls_tape *tape = ls->tapes; tape; tape = tape->next)
-        if (tape->recording)
+        if (ls_tape_recording(tape) && !tape->only_watches)
             return true;
     return false;
+}
+
+static bool note_variable(struct ls_tape *tape, ls_tensor variable)
+{
+    if (tape->watched_count == tape->watched_capacity) {
+        size_t capacity = tape->watched_capacity ? 2 * tape->watched_capacity : 16;
+        ls_tensor *watched = realloc(tape->watched, capacity * sizeof *watched);
+        if (!watched)
+            return false;
+        tape->watched = watched;
+        tape->watched_capacity = capacity;
+    }
+    tape->watched[tape->watched_count++] = variable;
+    return true;
+}
+
+int32_t ls_tape_watch(struct ls_tape *tape, ls_tensor tensor)
+{
+    const struct ls_slot *slot = ls_slot_of(tensor);
+    int32_t number = ls_tape_find(tape, slot->value.id);
+    if (number >= 0)
+        return number;
+    if (ls_slot_is_variable(slot) && !note_variable(tape, tensor))
+        return no_memory(tape);
+    return ls_tape_follow(tape, slot->value.id);
 }
 
 static struct ls_value keep(const struct ls_value *value, bool elements)
@@ -137,23 +192,24 @@ static struct ls_value keep(const struct ls_value *value, bool elements)
     return kept;
 }
 
-static int32_t number_of_input(struct ls_tape *tape, const struct ls_slot *slot)
+/* Whether the tape follows a tensor; a trainable variable it does from its first use on. */
+static bool follows_input(struct ls_tape *tape, ls_tensor tensor)
 {
-    int32_t number = ls_tape_find(tape, slot->value.id);
-    if (number < 0 && slot->trainable && !tape->options.ignore_accessed_variables)
-        number = ls_tape_follow(tape, slot->value.id);
-    return number;
+    const struct ls_slot *slot = ls_slot_of(tensor);
+    if (!slot)
+        return false;
+    if (tape->only_watches ? ls_slot_is_variable(slot) : slot->trainable && !tape->options.ignore_accessed_variables)
+        return ls_tape_watch(tape, tensor) >= 0;
+    return ls_tape_find(tape, slot->value.id) >= 0;
 }
 
 static bool record_on(struct ls_tape *tape, const struct ls_op *op, const ls_tensor *in, int inputs, ls_tensor out,
                       uint32_t saves, const void *attributes, size_t bytes)
 {
     bool follows = false;
-    for (int i = 0; i < inputs; i++) {
-        const struct ls_slot *slot = ls_slot_of(in[i]);
-        follows |= slot && number_of_input(tape, slot) >= 0;
-    }
-    if (!follows)
+    for (int i = 0; i < inputs; i++)
+        follows |= follows_input(tape, in[i]);
+    if (!follows || tape->only_watches)
         return tape->ls->error == LS_OK;
     if (tape->entry_count == tape->entry_capacity) {
         size_t capacity = tape->entry_capacity ? 2 * tape->entry_capacity : 32;
@@ -191,8 +247,10 @@ ls_tensor ls_record(ls_context *ls, const struct ls_op *op, const ls_tensor *in,
 {
     if (!out.context)
         return out;
+    if (ls->numerics && !ls_numerics_check(ls, op, in, inputs, out))
+        return (ls_tensor){0};
     for (struct ls_tape *tape = ls->tapes; tape; tape = tape->next)
-        if (tape->recording && !record_on(tape, op, in, inputs, out, saves, attributes, bytes))
+        if (ls_tape_recording(tape) && !record_on(tape, op, in, inputs, out, saves, attributes, bytes))
             return (ls_tensor){0};
     return out;
 }

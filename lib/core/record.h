@@ -22,7 +22,7 @@ typedef void ls_vjp(struct ls_vjp_call *call);
 struct ls_op {
     const char *name;
     ls_vjp *vjp;             /* NULL: no gradient, and */
-    const char *no_gradient; /* why */
+    const char *no_gradient; /* why that is an error; NULL: the way back just ends here */
 };
 
 struct ls_vjp_call {
@@ -35,6 +35,8 @@ struct ls_vjp_call {
     ls_tensor dy;
     const bool *needs;
     ls_tensor *dx;
+    struct ls_walk *walk; /* for ls_gradient_into, */
+    const int32_t *in_index; /* likewise: the inputs' numbers on the walk's tape */
 };
 
 /** Which values an entry keeps: bit i for input i, LS_SAVE_OUT for the output. */
@@ -42,13 +44,24 @@ enum { LS_SAVE_OUT = 1 << 30, LS_SAVE_ALL_IN = LS_SAVE_OUT - 1 };
 
 /**
  * Tells the tapes that `op` made `out` from `in`. `attributes` (`bytes` of them) are copied. Returns
- * `out`, or nil when a tape has no memory for it. A no-op when no tape listens.
+ * `out`, or nil when a tape has no memory for it, or when the context checks numerics and `out` has a
+ * NaN or Inf. A no-op when no tape listens and nothing is checked. Ops without a rule and without a
+ * float result call it too, so that ls_gradient_reason can name them.
  */
 ls_tensor ls_record(ls_context *ls, const struct ls_op *op, const ls_tensor *in, int inputs, ls_tensor out,
                     uint32_t saves, const void *attributes, size_t bytes);
 
 /** Whether any tape is recording, so that a fused gradient must not be used. */
 bool ls_recording(const ls_context *ls);
+
+/* ---- LOCKSTEP_CHECK=numerics (numerics.c) ---- */
+
+/** Reads the variable, at ls_open. */
+void ls_numerics_open(ls_context *ls);
+/** Notes the op, and raises LS_NOT_FINITE (returning false) if its result has a NaN or Inf. */
+bool ls_numerics_check(ls_context *ls, const struct ls_op *op, const ls_tensor *in, int inputs, ls_tensor out);
+/** Says that ops from here on belong to the gradient of `op`, NULL: to none. Returns what was said before. */
+const char *ls_numerics_backward(ls_context *ls, const char *op);
 
 /* ---- What a tape holds ---- */
 
@@ -62,12 +75,23 @@ struct ls_entry {
     void *attributes;
 };
 
+struct ls_reason {
+    uint64_t id; /* of the source that was not reached */
+    char text[256];
+};
+
 struct ls_tape {
     ls_context *ls;
     struct ls_tape *next;
     ls_tape_options options;
-    bool recording, consumed;
+    bool ended, consumed, warned;
+    bool only_watches; /* notes the variables that are read, but no ops */
+    int stopped;       /* recording is stopped that many times */
     int scope;
+    ls_tensor *watched; /* variables */
+    size_t watched_count, watched_capacity;
+    struct ls_reason *reasons; /* of the last gradient */
+    size_t reason_count;
 
     struct ls_entry *entries;
     size_t entry_count, entry_capacity;
@@ -82,7 +106,15 @@ struct ls_tape {
 int32_t ls_tape_find(const struct ls_tape *tape, uint64_t id);
 /** Follows a value from now on; its number, or -1 without memory (raised). */
 int32_t ls_tape_follow(struct ls_tape *tape, uint64_t id);
+/** As ls_tape_follow, of a tensor that is watched: a variable is noted as such. */
+int32_t ls_tape_watch(struct ls_tape *tape, ls_tensor tensor);
+/** Whether it listens now. */
+bool ls_tape_recording(const struct ls_tape *tape);
 /** Forgets all entries and values. */
 void ls_tape_clear(struct ls_tape *tape);
+/** Stops every tape (by 1), and lets them go on (by -1). */
+void ls_tapes_stop(ls_context *ls, int by);
+/** Ends the life of a tape. */
+void ls_tape_free(struct ls_tape *tape);
 
 #endif

@@ -82,6 +82,7 @@ struct ls_context {
     struct ls_storage *free_storage;
 
     struct ls_tape *tapes; /* all that are alive, newest first */
+    struct ls_numerics *numerics; /* LOCKSTEP_CHECK=numerics; else NULL */
     uint64_t next_id;
 
     struct ls_recorder *recorder; /* while a function is being recorded */
@@ -166,9 +167,9 @@ enum { LS_NODE_BUFFERS = LS_MAP_INPUTS + LS_MAP_OUTPUTS };
 /** Runs a recorded call again. Not recorded. */
 ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node);
 
-/** Called by dispatch for each call while recording (function.c). */
+/** Called by dispatch for each call while recording (recorder.c). */
 ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, struct ls_buffer *const *buffers, int count);
-/** Called before a variable moves to other storage while recording (function.c). */
+/** Called before a variable moves to other storage while recording (recorder.c). */
 ls_status ls_recorder_moved(ls_context *ls, struct ls_slot *slot);
 
 /** Copies `n` elements from one buffer to the start of another. */
@@ -186,6 +187,7 @@ ls_status ls_fail_device(ls_context *ls, ls_status status, const char *what);
 
 /* ---- Tapes (record.c keeps them, lib/autodiff walks them) ---- */
 
+/** Releases the tapes that were begun in a scope or inside it. */
 void ls_tapes_end_scope(ls_context *ls, int scope);
 
 #endif

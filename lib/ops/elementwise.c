@@ -130,13 +130,13 @@ static const struct elementwise records[LS_ROW_COUNT] = {
 #undef F_I
 #undef W_IWW
 
-/* Runs a row whose result has type `dtype` and tells the tapes, unless it has no float result. */
+/* Runs a row whose result has type `dtype` and tells the tapes. */
 static ls_tensor run(ls_context *ls, enum ls_row row, const ls_tensor *in, const struct ls_value *const *v, int inputs,
                      ls_dtype dtype)
 {
     const struct elementwise *record = &records[row];
     ls_tensor out = one_row(ls, row, v, inputs, dtype, record->op.name);
-    return record->op.vjp ? ls_record(ls, &record->op, in, inputs, out, record->saves, NULL, 0) : out;
+    return ls_record(ls, &record->op, in, inputs, out, record->saves, NULL, 0);
 }
 
 /* ---- The public functions ---- */

@@ -208,8 +208,9 @@ ls_tensor ls_min(ls_tensor a, const int *axes, int count, bool keepdims)
     return extreme(&min_op, LS_REDUCE_MIN, a, axes, count, keepdims);
 }
 
-static ls_tensor position(const char *name, enum ls_reduce_op op, ls_tensor a, int axis)
+static ls_tensor position(const struct ls_op *record, enum ls_reduce_op op, ls_tensor a, int axis)
 {
+    const char *name = record->name;
     const struct ls_value *v, *o;
     ls_context *ls = ls_op_enter(name, &a, 1, &v);
     if (!ls || !ls_op_dtype(ls, name, v, LS_FLOAT32))
@@ -234,8 +235,12 @@ static ls_tensor position(const char *name, enum ls_reduce_op op, ls_tensor a, i
         return out;
     args.src = ls_value_buffer(ls, v);
     args.dst = o->storage->buffer;
-    return args.src && ls_dispatch_reduce(ls, &args) == LS_OK ? out : LS_NIL;
+    if (!args.src || ls_dispatch_reduce(ls, &args) != LS_OK)
+        return LS_NIL;
+    return ls_record(ls, record, &a, 1, out, 0, NULL, 0);
 }
 
-ls_tensor ls_argmax(ls_tensor a, int axis) { return position("argmax", LS_REDUCE_ARGMAX, a, axis); }
-ls_tensor ls_argmin(ls_tensor a, int axis) { return position("argmin", LS_REDUCE_ARGMIN, a, axis); }
+static const struct ls_op argmax_op = {"argmax", NULL, NULL}, argmin_op = {"argmin", NULL, NULL};
+
+ls_tensor ls_argmax(ls_tensor a, int axis) { return position(&argmax_op, LS_REDUCE_ARGMAX, a, axis); }
+ls_tensor ls_argmin(ls_tensor a, int axis) { return position(&argmin_op, LS_REDUCE_ARGMIN, a, axis); }

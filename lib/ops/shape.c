@@ -77,11 +77,13 @@ ls_tensor ls_expand_dims(ls_tensor a, int axis)
     return ls_reshape(a, shape);
 }
 
+static const struct ls_op stop_gradient_op = {"stop_gradient", NULL, NULL};
+
 ls_tensor ls_stop_gradient(ls_tensor a)
 {
     const struct ls_value *v;
     ls_context *ls = ls_op_enter("stop_gradient", &a, 1, &v);
-    return ls ? ls_op_view(ls, v, &v->shape) : LS_NIL;
+    return ls ? ls_record(ls, &stop_gradient_op, &a, 1, ls_op_view(ls, v, &v->shape), 0, NULL, 0) : LS_NIL;
 }
 
 /* ---- One strided copy ---- */
