@@ -34,10 +34,10 @@ LS_FN ls_window ls_unpack(int16 sizes, int8 steps)
 #define LS_START                                                                                   \
     ls_window window = ls_unpack(sizes, steps);                                                    \
     const ls_window *w = &window;                                                                  \
-    a += batch * LS_CHANNELS;                                                                      \
-    b += batch * w->filters;                                                                       \
-    c += batch * n;                                                                                \
-    bias += LS_BIAS ? batch * n : 0;
+    a = &a[batch * LS_CHANNELS];                                                                   \
+    b = &b[batch * w->filters];                                                                    \
+    c = &c[batch * n];                                                                             \
+    bias = &bias[LS_BIAS ? batch * n : 0];
 #define LS_C_ROW (n * w->groups)
 
 /* B is a matrix whose rows are rows of the output or of the kernel; for the input gradient (j, channels,
@@ -115,7 +115,7 @@ LS_FN float ls_element(__global const float *images, long index, int element, co
 
 /* A wide tile's part of A lies in local memory: as (ROWS, block of k), or (block of k, ROWS). */
 #define LS_LEFT __local const float *
-#define LS_LEFT_ROW(r) a + LS_MIN(r, rows - 1) * (LS_PASS == 2 ? 1 : 1024)
+#define LS_LEFT_ROW(r) &a[LS_MIN(r, rows - 1) * (LS_PASS == 2 ? 1 : 1024)]
 #define LS_LEFT_STEP (LS_PASS == 2 ? ROWS : 1)
 
 LS_FN void ls_copy(__local float *to, __global const float *from, int n)
