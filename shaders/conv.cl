@@ -59,7 +59,7 @@ LS_FN int ls_meet(int x, int j, int d, const ls_window *w)
 {
 #if LS_PASS == 1
     int at = x + w->before[d] - j * w->dilation[d];
-    int o = at / w->stride[d];
+    int o = w->stride[d] == 1 ? at : at / w->stride[d];
     return at < 0 || o * w->stride[d] != at || o >= w->out[d] ? -1 : o;
 #else
     int at = x * w->stride[d] - w->before[d] + j * w->dilation[d];
@@ -136,36 +136,56 @@ LS_FN void ls_clear(__local float *to, int n)
         to[i] = 0.0f;
 }
 
+/* Where the line of pixels begins that a window at x sees at positions j of the first two dimensions;
+ * -1 if outside. */
+LS_FN long ls_line(long image, const int *x, const int *j, const ls_window *w)
+{
+    int i0 = ls_meet(x[0], j[0], 0, w), i1 = ls_meet(x[1], j[1], 1, w);
+    if (i0 < 0 || i1 < 0)
+        return -1;
+    return ((image * LS_FROM(0) + i0) * LS_FROM(1) + i1) * LS_FROM(2) * w->groups * LS_CHANNELS;
+}
+
 #if LS_PASS == 2
 
-/* One after the other, windows start, start + 1, ...: what they see at the positions of ROWS rows. */
-LS_FN void ls_gather(__global const float *a, __local float *patch, long row, int rows, long start,
+/* One after the other, windows start, start + 1, ...: what they see of the channels of one position,
+ * for `together` rows, 1 or ROWS. */
+LS_FN void ls_column(__global const float *a, __local float *patch, int row, int together, long start,
                      int length, const ls_window *w)
 {
-    int x[3], j[ROWS][3], channel[ROWS];
+    int x[3], j[3];
     long image = ls_place(start, x, w);
-    for (int r = 0; r < rows; r++) {
-        ls_position((int)(row + r) / LS_CHANNELS, j[r], w);
-        channel[r] = (int)(row + r) % LS_CHANNELS;
-    }
-    int together = rows == ROWS && channel[0] + ROWS <= LS_CHANNELS;
-    for (int i = 0; i < length; i++, patch += ROWS) {
-        long at = -1;
-        for (int r = 0; r < rows; r++) {
-            if (r == 0 || channel[r] == 0)
-                at = ls_pixel(image, x, j[r], w);
-            if (together) {
-                for (int l = 0; l < ROWS; l++)
-                    patch[l] = at < 0 ? 0.0f : a[at + channel[0] + l];
-                break;
-            }
-            patch[r] = at < 0 ? 0.0f : a[at + channel[r]];
+    ls_position(row / LS_CHANNELS, j, w);
+    a = &a[row % LS_CHANNELS];
+    while (length > 0) {
+        int count = LS_MIN(LS_AT(2) - x[2], length);
+        long line = ls_line(image, x, j, w);
+        for (int l = 0; l < count; l++, patch += ROWS) {
+            int i = line < 0 ? -1 : ls_meet(x[2] + l, j[2], 2, w);
+            long at = line + (long)i * w->groups * w->channels;
+            if (together == 8)
+                vstore8(i < 0 ? (float8)(0.0f) : vload8(0, a + at), 0, patch);
+            else
+                *patch = i < 0 ? 0.0f : a[at];
         }
-        for (int d = 2; d >= 0 && ++x[d] == LS_AT(d); d--) {
+        length -= count;
+        x[2] = 0;
+        for (int d = 1; d >= 0 && ++x[d] == LS_AT(d); d--) {
             x[d] = 0;
             image += d == 0;
         }
     }
+}
+
+LS_FN void ls_gather(__global const float *a, __local float *patch, long row, int rows, long start,
+                     int length, const ls_window *w)
+{
+    int first = (int)row;
+    if (rows == 8 && first % LS_CHANNELS + rows <= LS_CHANNELS)
+        ls_column(a, patch, first, 8, start, length, w);
+    else
+        for (int r = 0; r < rows; r++)
+            ls_column(a, patch + r, first + r, 1, start, length, w);
 }
 
 #else
@@ -178,16 +198,22 @@ LS_FN void ls_gather(__global const float *a, __local float *patch, long row, in
         long image = ls_place(row + r, x, w);
         ls_position((int)(start / LS_CHANNELS), j, w);
         for (int i = 0; i < length;) {
-            int count = LS_MIN(LS_CHANNELS - channel, length - i);
-            long at = ls_pixel(image, x, j, w);
-            if (at < 0)
-                ls_clear(patch + i, count);
-            else
-                ls_copy(patch + i, a + at + channel, count);
-            i += count;
-            channel = 0;
-            for (int d = 2; d >= 0 && ++j[d] == w->size[d] && d > 0; d--)
-                j[d] = 0;
+            long line = ls_line(image, x, j, w);
+            for (; j[2] < w->size[2] && i < length; j[2]++) {
+                int count = LS_MIN(LS_CHANNELS - channel, length - i);
+                int at = line < 0 ? -1 : ls_meet(x[2], j[2], 2, w);
+                if (at < 0)
+                    ls_clear(patch + i, count);
+                else
+                    ls_copy(patch + i, &a[line + (long)at * w->groups * LS_CHANNELS + channel], count);
+                i += count;
+                channel = 0;
+            }
+            j[2] = 0;
+            if (++j[1] == w->size[1]) {
+                j[1] = 0;
+                j[0]++;
+            }
         }
     }
 }

@@ -220,6 +220,36 @@ static int call_pool(ls_context *ls, const struct golden_case *c, const ls_tenso
     return 1;
 }
 
+/* attrs: three sizes */
+static int call_adaptive_max_pool(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    (void)ls;
+    out[0] = ls_adaptive_max_pool(in[0], c->attr);
+    return 1;
+}
+
+static int call_adaptive_average_pool(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    (void)ls;
+    out[0] = ls_adaptive_average_pool(in[0], c->attr);
+    return 1;
+}
+
+/* attrs: keepdims */
+static int call_global_max_pool(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    (void)ls;
+    out[0] = ls_global_max_pool(in[0], c->attr[0] != 0);
+    return 1;
+}
+
+static int call_global_average_pool(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    (void)ls;
+    out[0] = ls_global_average_pool(in[0], c->attr[0] != 0);
+    return 1;
+}
+
 /* ---- Optimizers: inputs variable, slots, gradients (steps, …). Outputs: the variable after every
  * step, then the slots. Each snapshot shares the variable's storage, which the next step must not
  * write to. ---- */
@@ -408,6 +438,7 @@ static const struct golden_op ops[] = {
     {.name = "random_uniform", .call = call_random}, {.name = "random_normal", .call = call_random},
     CALL(conv), CALL(depthwise_conv), CALL(conv_transpose),
     {.name = "max_pool", .call = call_pool}, {.name = "average_pool", .call = call_pool},
+    CALL(adaptive_max_pool), CALL(adaptive_average_pool), CALL(global_max_pool), CALL(global_average_pool),
     CALL(update_sgd), CALL(update_adam_rate), CALL(update_adam),
     CALL(net_power), CALL(net_shared), CALL(net_mlp), CALL(net_attention), CALL(net_norm), CALL(net_logsumexp),
     CALL(net_penalty),

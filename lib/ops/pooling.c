@@ -101,3 +101,121 @@ static ls_tensor pool(const char *name, enum ls_pool_op op, const ls_pool_option
 ls_tensor ls_max_pool_with(const ls_pool_options *o) { return pool("max_pool", LS_POOL_MAX, o); }
 
 ls_tensor ls_average_pool_with(const ls_pool_options *o) { return pool("average_pool", LS_POOL_AVERAGE, o); }
+
+/* ---- Adaptive and global pooling: compositions ---- */
+
+/* The windows of one dimension, as float32 tensors computed on the device: quotients of integers whose
+ * product is below 2^23 are on the right side of every integer. */
+struct cells {
+    int64_t longest;
+    ls_tensor begin, end; /* (out, 1) */
+    ls_tensor step;       /* (longest): 0, 1, ... */
+};
+
+static int64_t longest_window(int64_t in, int64_t out)
+{
+    int64_t longest = 0;
+    for (int64_t o = 0; o < out; o++) {
+        int64_t length = ((o + 1) * in + out - 1) / out - o * in / out;
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+static struct cells cells_of(ls_context *ls, int64_t in, int64_t out)
+{
+    struct cells w = {.longest = longest_window(in, out)};
+    ls_tensor o = ls_cast(ls_reshape(ls_arange(ls, out), LS_SHAPE(out, 1)), LS_FLOAT32);
+    ls_tensor length = ls_scalar(ls, (float)in), cells = ls_scalar(ls, (float)out);
+    w.begin = ls_floor(ls_div(ls_mul(o, length), cells));
+    ls_tensor above = ls_mul(ls_add(o, ls_scalar(ls, 1.0f)), length);
+    w.end = ls_neg(ls_floor(ls_div(ls_neg(above), cells)));
+    w.step = ls_cast(ls_arange(ls, w.longest), LS_FLOAT32);
+    return w;
+}
+
+/* Every window of one dimension, side by side: `longest` positions each, of which those past a window's
+ * end repeat its last one. A maximum never prefers them, for the first one wins. */
+static ls_tensor windows_along(ls_tensor x, int axis, const struct cells *w)
+{
+    ls_tensor last = ls_sub(w->end, ls_scalar(x.context, 1.0f));
+    ls_tensor at = ls_minimum(ls_add(w->begin, w->step), last);
+    return ls_gather(x, ls_cast(ls_reshape(at, LS_SHAPE(-1)), LS_INT32), axis);
+}
+
+/* The mean of every window along one dimension: repeated positions count 0. */
+static ls_tensor means_along(ls_tensor x, int axis, int64_t out, const struct cells *w)
+{
+    ls_shape shape = ls_shape_of_tensor(x), split = shape, side = {.rank = shape.rank + 1 - axis, .dim = {out, w->longest}};
+    for (int d = shape.rank; d > axis + 1; d--) {
+        split.dim[d] = shape.dim[d - 1];
+        side.dim[d - axis] = 1;
+    }
+    split.rank++;
+    split.dim[axis] = out;
+    split.dim[axis + 1] = w->longest;
+    ls_tensor length = ls_sub(w->end, w->begin);
+    ls_tensor weight = ls_reshape(ls_cast(ls_less(w->step, length), LS_FLOAT32), side);
+    ls_tensor sum = ls_sum(ls_mul(ls_reshape(windows_along(x, axis, w), split), weight), (int[]){axis + 1}, 1, false);
+    side.rank--;
+    side.dim[1] = 1;
+    return ls_div(sum, ls_reshape(length, side));
+}
+
+static ls_tensor adaptive(const char *name, enum ls_pool_op op, ls_tensor x, const int64_t *sizes)
+{
+    enum { LARGEST = 1 << 22 };
+    const struct ls_value *v;
+    ls_context *ls = ls_op_enter(name, &x, 1, &v);
+    int rank = ls && ls_op_dtype(ls, name, v, LS_FLOAT32) ? ls_window_rank(ls, name, &v->shape) : 0;
+    ls_pool_options pool = {.pool_size = {0}};
+    ls_shape shape = rank ? v->shape : (ls_shape){.rank = 0};
+    for (int d = 0; d < rank; d++) {
+        int64_t in = shape.dim[1 + d];
+        if (!sizes || sizes[d] < 1 || sizes[d] > LARGEST || in < 1 || in > LARGEST / sizes[d]) {
+            ls_fail(ls, LS_SHAPE_MISMATCH,
+                    "%s: dimension %d of input %s cannot become %lld; both are at least 1, their product at most %d", name, d,
+                    ls_text(shape).text, (long long)(sizes ? sizes[d] : 0), LARGEST);
+            return LS_NIL;
+        }
+        struct cells w = cells_of(ls, in, sizes[d]);
+        pool.pool_size[d] = w.longest;
+        x = op == LS_POOL_MAX ? windows_along(x, 1 + d, &w) : means_along(x, 1 + d, sizes[d], &w);
+    }
+    if (!rank || op != LS_POOL_MAX)
+        return rank ? x : LS_NIL;
+    pool.input = x;
+    return ls_max_pool_with(&pool);
+}
+
+ls_tensor ls_adaptive_max_pool(ls_tensor input, const int64_t *output_size)
+{
+    return adaptive("adaptive_max_pool", LS_POOL_MAX, input, output_size);
+}
+
+ls_tensor ls_adaptive_average_pool(ls_tensor input, const int64_t *output_size)
+{
+    return adaptive("adaptive_average_pool", LS_POOL_AVERAGE, input, output_size);
+}
+
+/* The spatial dimensions; how many, or 0 with the error raised. */
+static int spatial(const char *name, ls_tensor x, int axes[LS_SPATIAL])
+{
+    const struct ls_value *v;
+    ls_context *ls = ls_op_enter(name, &x, 1, &v);
+    for (int d = 0; d < LS_SPATIAL; d++)
+        axes[d] = 1 + d;
+    return ls && ls_op_dtype(ls, name, v, LS_FLOAT32) ? ls_window_rank(ls, name, &v->shape) : 0;
+}
+
+ls_tensor ls_global_max_pool(ls_tensor input, bool keepdims)
+{
+    int axes[LS_SPATIAL], rank = spatial("global_max_pool", input, axes);
+    return rank ? ls_max(input, axes, rank, keepdims) : LS_NIL;
+}
+
+ls_tensor ls_global_average_pool(ls_tensor input, bool keepdims)
+{
+    int axes[LS_SPATIAL], rank = spatial("global_average_pool", input, axes);
+    return rank ? ls_mean(input, axes, rank, keepdims) : LS_NIL;
+}

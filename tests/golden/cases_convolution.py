@@ -215,6 +215,36 @@ def pools(f):
         case(op, "3d", (1, 3, 2, 4, 2), (2, 2, 2), (1, 2, 2))
         case(op, "3d_same", (1, 3, 2, 3, 1), (2, 2, 2), (2, 2, 2), SAME)
         case(op, "no_batch", (0, 4, 4, 2), (2, 2))
+    def adaptive(op, name, shape, sizes, inputs=None, kink=False):
+        rank = len(shape) - 2
+        reduce = tf.reduce_mean if op == "adaptive_average_pool" else first_max
+
+        def function(x):
+            cells = []
+            for o in itertools.product(*[range(n) for n in sizes]):
+                window = tuple(slice(i * n // m, -((i + 1) * n // -m)) for i, n, m in zip(o, shape[1:-1], sizes))
+                cells.append(reduce(tf.reshape(x[(slice(None), *window)], (shape[0], -1, shape[-1])), 1))
+            return tf.reshape(tf.stack(cells, 1), (shape[0], *sizes, shape[-1]))
+        x = Random(f"{op}/{name}").uniform(shape) if inputs is None else inputs
+        f.case(name, op, function, [x], attrs=three(sizes), kink=kink)
+
+    def first_max(x, axis):
+        return tf.gather(tf.transpose(x, (0, 2, 1)), tf.argmax(x, axis), axis=2, batch_dims=2)
+
+    for op in ("adaptive_max_pool", "adaptive_average_pool"):
+        adaptive(op, "2d", (2, 5, 4, 2), (2, 3))
+        adaptive(op, "2d_dividing", (1, 4, 6, 1), (2, 3))
+        adaptive(op, "2d_growing", (1, 2, 3, 1), (3, 4))
+        adaptive(op, "1d", (2, 7, 2), (3,))
+        adaptive(op, "3d", (1, 3, 2, 4, 1), (2, 2, 3))
+    adaptive("adaptive_max_pool", "ties", (1, 5, 1), (2,), np.float32([1, 2, 2, 2, 1]).reshape(1, 5, 1), True)
+    for op, reduce in {"global_max_pool": tf.reduce_max, "global_average_pool": tf.reduce_mean}.items():
+        for keepdims in (False, True):
+            for rank in (1, 2, 3):
+                f.case(f"{rank}d_{keepdims}".lower(), op,
+                       lambda x, r=reduce, n=rank, k=keepdims: r(x, list(range(1, 1 + n)), keepdims=k),
+                       [Random(f"{op}/{rank}").uniform((2, *[2, 3, 2][:rank], 2))], attrs=[keepdims])
+
     # Ties go to the first element of the window.
     tied = np.float32([[1, 1, 2, 0], [1, 1, 2, 2], [-1, 0, 0, 0], [-1, -1, 0, 0]]).reshape(1, 4, 4, 1)
     case("max_pool", "ties", (1, 4, 4, 1), (2, 2), inputs=tied, kink=True)

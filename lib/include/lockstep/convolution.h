@@ -112,6 +112,25 @@ LS_API ls_tensor ls_max_pool_with(const ls_pool_options *options);
 LS_API ls_tensor ls_average_pool_with(const ls_pool_options *options);
 #define ls_average_pool(...) ls_average_pool_with(&(ls_pool_options){.input = __VA_ARGS__})
 
+/**
+ * Pooling to a given size: (batch, …, channels) -> (batch, output_size…, channels). Cell o of n along a
+ * dimension of length in covers [o * in / n rounded down, (o + 1) * in / n rounded up); these windows differ in
+ * length and may overlap. `output_size` has a number, at least 1, per spatial dimension. The maximum's
+ * gradient goes to the first largest element; the mean is taken dimension by dimension, the first one first:
+ * the sum along it in the canonical order, divided by the window's length. LS_SHAPE_MISMATCH where a dimension
+ * is empty. Keras: keras.ops.adaptive_max_pool, adaptive_average_pool.
+ */
+LS_API ls_tensor ls_adaptive_max_pool(ls_tensor input, const int64_t *output_size);
+LS_API ls_tensor ls_adaptive_average_pool(ls_tensor input, const int64_t *output_size);
+
+/**
+ * The largest element, or the mean, of each channel: (batch, …, channels) -> (batch, channels), or with sizes
+ * of 1 between if `keepdims`. These are ls_max and ls_mean over the spatial dimensions, so the maximum's
+ * gradient is split evenly among ties. Keras: GlobalMaxPooling, GlobalAveragePooling.
+ */
+LS_API ls_tensor ls_global_max_pool(ls_tensor input, bool keepdims);
+LS_API ls_tensor ls_global_average_pool(ls_tensor input, bool keepdims);
+
 #ifdef __cplusplus
 }
 #endif
