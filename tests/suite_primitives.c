@@ -491,6 +491,12 @@ static void convolutions(struct duel *d)
         if (affordable(d, work / 8) && work < 4000000)
             convolve(d, &w, groups, c, f, trial % 8 == 5 ? INTEGERS : ORDER, trial % 3 ? none : (uint16_t)LS_ROW_relu, trial % 2);
     }
+    for (int trial = 0; trial < 12; trial++) {
+        struct ls_window w = window(d, 6);
+        int64_t groups = 1 + suite_below(d->s, 70);
+        if (affordable(d, w.batch * volume(w.out) * volume(w.size) * groups))
+            convolve(d, &w, groups, 1, 1 + trial % 3 / 2, ORDER, trial % 2 ? none : (uint16_t)LS_ROW_relu, trial % 3 == 0);
+    }
     struct ls_window layer = {2, {1, 14, 14}, {1, 14, 14}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}};
     if (affordable(d, 1 << 18)) {
         convolve(d, &layer, 1, 32, 64, ORDER, none, false);

@@ -260,12 +260,17 @@ static void test_conv(int count)
         }
         conv_one(args, t % 5 < 2);
     }
+    for (int t = 0; t < 24; t++) {
+        conv_one((struct ls_conv_args){(enum ls_conv_pass)(t % 3), draw_window(t / 3 % 3, 4), 1 + draw_below(70), 1, 1,
+                                       .activation = LS_ROW_NONE}, t % 2);
+    }
     /* Several blocks of the chain. */
     struct ls_window deep = {1, {1, 3, 3}, {1, 3, 3}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}};
     struct ls_window wide = {3, {1, 25, 30}, {1, 25, 30}, {1, 2, 2}, {1, 1, 1}, {1, 1, 1}, {0, 1, 0}};
     conv_one((struct ls_conv_args){LS_CONV_FORWARD, deep, 1, 250, 35, .activation = LS_ROW_NONE}, true);
     conv_one((struct ls_conv_args){LS_CONV_INPUT, deep, 1, 35, 250, .activation = LS_ROW_tanh}, true);
     conv_one((struct ls_conv_args){LS_CONV_KERNEL, wide, 1, 3, 5, .activation = LS_ROW_NONE}, false);
+    conv_one((struct ls_conv_args){LS_CONV_KERNEL, wide, 5, 1, 1, .activation = LS_ROW_NONE}, false);
     /* More columns than are packed at a time. */
     conv_one((struct ls_conv_args){LS_CONV_FORWARD, deep, 1, 120, 150, .activation = LS_ROW_NONE}, false);
 }

@@ -180,6 +180,9 @@ ls_status ISA(conv)(struct reference_device *device, const struct ls_conv_args *
 {
     const struct ls_window *window = &args->window;
     bool back = args->pass == LS_CONV_INPUT;
+    if (args->channels == 1 && args->filters == 1) {
+        return ISA(conv_depthwise)(device, args);
+    }
     size_t tables = (size_t)ISA(patches_tables)(window, back) * sizeof(int32_t);
     tables = (tables + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     char *scratch = ls_reference_scratch(device, tables + (size_t)device->threads * (PANELS + CHUNK) * sizeof(float));

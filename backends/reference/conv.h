@@ -43,4 +43,7 @@ void ISA(window_next)(const struct patches *patches, struct window_at *at);
 void ISA(copy_patch)(const struct patches *patches, const float *images, const struct window_at *at,
                      int64_t first, int64_t last, float *to);
 
+/* conv for groups of one channel and one filter. */
+ls_status ISA(conv_depthwise)(struct reference_device *device, const struct ls_conv_args *args);
+
 #endif
