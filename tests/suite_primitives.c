@@ -488,7 +488,7 @@ static void convolutions(struct duel *d)
         struct ls_window w = window(d, 6);
         int64_t groups = trial % 4 ? 1 : 1 + suite_below(d->s, 3), c = few[suite_below(d->s, 8)], f = few[suite_below(d->s, 8)];
         int64_t work = w.batch * volume(w.out) * volume(w.size) * c * f * groups;
-        if (affordable(d, work / 8) && work < 4000000)
+        if (affordable(d, work / 2) && work < 4000000)
             convolve(d, &w, groups, c, f, trial % 8 == 5 ? INTEGERS : ORDER, trial % 3 ? none : (uint16_t)LS_ROW_relu, trial % 2);
     }
     for (int trial = 0; trial < 12; trial++) {
