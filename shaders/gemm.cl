@@ -9,6 +9,7 @@
  *     LS_TRANS_A, LS_TRANS_B
  *     LS_BIAS           1: adds bias[column], 2: adds bias[0]
  *     LS_ACTIVATION(x)  the row after that
+ *     LS_CONV           1: a convolution, whose factors conv.cl, read before this file, finds
  */
 
 #define BLOCK 1024
@@ -19,6 +20,21 @@
 #define LS_FINISH(x, column) LS_ACTIVATION(x)
 #endif
 
+#if !LS_CONV
+#define LS_KERNEL gemm
+#define LS_MORE_PARAMETERS
+#define LS_MORE_ARGUMENTS
+#define LS_KERNEL_PARAMETERS , long stride_a, long stride_b
+#define LS_START                                                                                   \
+    a += batch * stride_a;                                                                         \
+    b += batch * stride_b;                                                                         \
+    c += batch * m * n;
+#define LS_C_ROW n     /* elements from one row of C to the next */
+#define LS_B_LINES 1   /* 16 values of k, from a multiple of 16 on, are neighbours if LS_TRANS_B */
+/* Where a wide tile reads row r of A from, and the elements from one k to the next. */
+#define LS_LEFT __global const float *
+#define LS_LEFT_ROW(r) &LS_A(row + LS_MIN(r, rows - 1), start)
+#define LS_LEFT_STEP (LS_TRANS_A ? m : 1)
 #if LS_TRANS_A
 #define LS_A(row, kk) a[(kk) * m + (row)]
 #else
@@ -28,6 +44,7 @@
 #define LS_B(kk, column) b[(column) * k + (kk)]
 #else
 #define LS_B(kk, column) b[(kk) * n + (column)]
+#endif
 #endif
 
 #if LS_GEMM_WIDE
@@ -64,12 +81,12 @@ LS_FN void ls_transpose(float16 *x)
 
 /* panel (length, PANEL) = op(B)[start.., column..], with +0 where B has no more columns. */
 LS_FN void ls_pack(__global const float *b, __local float *panel, long n, long k, long column,
-                   int count, long start, int length)
+                   int count, long start, int length LS_MORE_PARAMETERS)
 {
 #if LS_TRANS_B
     for (int j = 0; j < PANEL; j += 16) {
         int i = 0;
-        for (; i + 16 <= length && j + 16 <= count; i += 16) {
+        for (; LS_B_LINES && i + 16 <= length && j + 16 <= count; i += 16) {
             float16 x[16];
             for (int l = 0; l < 16; l++)
                 x[l] = vload16(0, &LS_B(start + i, column + j + l));
@@ -106,10 +123,10 @@ LS_FN void ls_pack(__global const float *b, __local float *panel, long n, long k
 #endif
 #define START_ROW(r)                                                                               \
     BOTH_HALVES(float16 low##r = 0.0f;, float16 high##r = 0.0f;)                                   \
-    __global const float *x##r = &LS_A(row + LS_MIN(r, rows - 1), start);
+    LS_LEFT x##r = LS_LEFT_ROW(r);
 #define STEP_ROW(r)                                                                                \
     {                                                                                              \
-        float value = x##r[LS_TRANS_A ? i * m : i];                                                \
+        float value = x##r[i * LS_LEFT_STEP];                                                      \
         BOTH_HALVES(low##r = ls_fma16(value, b_low, low##r);                                       \
                     , high##r = ls_fma16(value, b_high, high##r);)                                 \
     }
@@ -117,9 +134,9 @@ LS_FN void ls_pack(__global const float *b, __local float *panel, long n, long k
 
 /* A tile of C: the products of one block of k, joined with the blocks before unless `first`, finished
  * if `last`. Where C has fewer than ROWS rows left, the last one is computed again and dropped. */
-LS_FN void ls_tile(__global const float *a, __local const float *panel, __global float *c,
+LS_FN void ls_tile(LS_LEFT a, __local const float *panel, __global float *c,
                    __global const float *bias, long m, long n, long k, long row, long column,
-                   int count, long start, int length, int first, int last)
+                   int count, long start, int length, int first, int last LS_MORE_PARAMETERS)
 {
     int rows = (int)LS_MIN(m - row, (long)ROWS);
     EACH_ROW(START_ROW)
@@ -131,7 +148,7 @@ LS_FN void ls_tile(__global const float *a, __local const float *panel, __global
     float sums[ROWS][PANEL];
     EACH_ROW(STORE_ROW)
     for (int r = 0; r < rows; r++) {
-        __global float *to = c + (row + r) * n + column;
+        __global float *to = c + (row + r) * LS_C_ROW + column;
         if (!first)
             for (int l = 0; l < count; l++)
                 sums[r][l] = to[l] + sums[r][l];
@@ -145,26 +162,34 @@ LS_FN void ls_tile(__global const float *a, __local const float *panel, __global
 }
 
 /* Groups: (column panels, chunks of rows: multiples of ROWS, batch). */
-__kernel LS_LOCAL(1, 1) void gemm(__global const float *a, __global const float *b, __global float *c,
-                                  __global const float *bias, long m, long n, long k, long stride_a,
-                                  long stride_b, long chunk)
+__kernel LS_LOCAL(1, 1) void LS_KERNEL(__global const float *a, __global const float *b,
+                                       __global float *c, __global const float *bias, long m, long n,
+                                       long k LS_KERNEL_PARAMETERS, long chunk)
 {
     __local float panel[BLOCK * PANEL]; /* op(B): this block of k, these columns */
+#if LS_CONV
+    __local float patch[BLOCK * ROWS];  /* A: the same of some rows */
+#endif
     long batch = get_group_id(2);
     long column = (long)get_group_id(0) * PANEL;
     long from = (long)get_group_id(1) * chunk, to = LS_MIN(from + chunk, m);
     int count = (int)LS_MIN(n - column, (long)PANEL);
-    a += batch * stride_a;
-    b += batch * stride_b;
-    c += batch * m * n;
+    LS_START
 
     long start = 0;
     do {
         int length = (int)LS_MIN(k - start, (long)BLOCK);
-        ls_pack(b, panel, n, k, column, count, start, length);
-        for (long row = from; row < to; row += ROWS)
-            ls_tile(a, panel, c, bias, m, n, k, row, column, count, start, length, start == 0,
-                    start + length >= k);
+        ls_pack(b, panel, n, k, column, count, start, length LS_MORE_ARGUMENTS);
+        for (long row = from; row < to; row += ROWS) {
+#if LS_CONV
+            ls_gather(a, patch, row, (int)LS_MIN(m - row, (long)ROWS), start, length LS_MORE_ARGUMENTS);
+            LS_LEFT left = patch;
+#else
+            LS_LEFT left = a;
+#endif
+            ls_tile(left, panel, c, bias, m, n, k, row, column, count, start, length, start == 0,
+                    start + length >= k LS_MORE_ARGUMENTS);
+        }
         start += BLOCK;
     } while (start < k);
 }
@@ -176,17 +201,15 @@ __kernel LS_LOCAL(1, 1) void gemm(__global const float *a, __global const float 
 #define DEPTH 16          /* of k at a time; divides BLOCK */
 
 /* Groups: (column tiles, row tiles, batch) of SIDE x SIDE items. */
-__kernel LS_LOCAL(SIDE, SIDE) void gemm(__global const float *a, __global const float *b,
+__kernel LS_LOCAL(SIDE, SIDE) void LS_KERNEL(__global const float *a, __global const float *b,
                                     __global float *c, __global const float *bias, long m, long n,
-                                    long k, long stride_a, long stride_b)
+                                    long k LS_KERNEL_PARAMETERS)
 {
     __local float tile_a[DEPTH][TILE + 1], tile_b[DEPTH][TILE + 1];
     long batch = get_group_id(2);
     long column = (long)get_group_id(0) * TILE, row = (long)get_group_id(1) * TILE;
     int x = get_local_id(0), y = get_local_id(1), item = y * SIDE + x;
-    a += batch * stride_a;
-    b += batch * stride_b;
-    c += batch * m * n;
+    LS_START
 
     float total[PER][PER], sum[PER][PER];
     for (int i = 0; i < PER; i++)
@@ -238,7 +261,7 @@ __kernel LS_LOCAL(SIDE, SIDE) void gemm(__global const float *a, __global const 
         for (int j = 0; j < PER; j++) {
             long r = row + y + SIDE * i, s = column + x + SIDE * j;
             if (r < m && s < n)
-                c[r * n + s] = LS_FINISH(total[i][j], s);
+                c[r * LS_C_ROW + s] = LS_FINISH(total[i][j], s);
         }
 }
 

@@ -528,7 +528,7 @@ static size_t missing_in_header(const struct golden_result *result, const char *
 
 size_t golden_missing(const struct golden_result *result, const char *folder, FILE *report)
 {
-    static const char *const headers[] = {"elementwise", "index",  "linalg", "network",
+    static const char *const headers[] = {"convolution", "elementwise", "index",  "linalg", "network",
                                           "random",      "reduce", "shape",  "update"};
     static const char *const rows[] = {
 #define ROW(name) #name,

@@ -20,6 +20,55 @@ static void expect(struct suite *s, ls_context *ls, ls_status status, const char
     ls_clear_error(ls);
 }
 
+static void windows(struct suite *s, ls_context *ls)
+{
+    ls_tensor x = ls_ones(ls, LS_FLOAT32, LS_SHAPE(2, 5, 4, 6)), k = ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, 3, 6, 8));
+    ls_tensor flat = ls_ones(ls, LS_FLOAT32, LS_SHAPE(5, 6)), i = ls_zeros(ls, LS_INT32, LS_SHAPE(2, 5, 4, 6));
+    ls_tensor b = ls_ones(ls, LS_FLOAT32, LS_SHAPE(6));
+    suite_check(s, ls_is_nil(ls_conv(flat, k)), "conv", "a bad convolution is not nil");
+    expect(s, ls, LS_SHAPE_MISMATCH, "conv: input (5, 6) should be (batch, length, channels)", "conv input");
+    ls_conv(i, k);
+    expect(s, ls, LS_DTYPE_MISMATCH, "conv: needs float32", "conv dtype");
+    ls_conv(x, flat);
+    expect(s, ls, LS_SHAPE_MISMATCH, "kernel (5, 6) should have the rank", "conv kernel");
+    ls_conv(x, k, .groups = 2);
+    expect(s, ls, LS_SHAPE_MISMATCH, "3 channels per group, kernel (3, 3, 6, 8) is for 6", "conv channels");
+    ls_conv(x, k, .groups = 4);
+    expect(s, ls, LS_INVALID_ARGUMENT, "4 groups must divide", "conv groups");
+    ls_conv(x, k, .groups = -1);
+    expect(s, ls, LS_INVALID_ARGUMENT, "-1 groups", "conv negative groups");
+    ls_conv(x, k, .bias = b);
+    expect(s, ls, LS_SHAPE_MISMATCH, "bias (6,) should be (8,)", "conv bias");
+    ls_conv(x, k, .dilations = {2, 2});
+    expect(s, ls, LS_SHAPE_MISMATCH, "dimension 1 the window spans 5 cells, but the input has 4; LS_SAME", "conv window");
+    ls_conv(x, k, .strides = {-1});
+    expect(s, ls, LS_INVALID_ARGUMENT, "a stride of -1", "conv stride");
+    ls_conv(x, k, .dilations = {1, INT64_MAX});
+    expect(s, ls, LS_INVALID_ARGUMENT, "a dilation of", "conv dilation");
+    ls_conv(x, k, .padding = LS_EXPLICIT, .pads = {{0, -1}});
+    expect(s, ls, LS_INVALID_ARGUMENT, "a pad of -1", "conv pads");
+    ls_conv(x, k, .padding = LS_CAUSAL);
+    expect(s, ls, LS_INVALID_ARGUMENT, "padding 2", "conv causal");
+    ls_conv(x, k, .activation = (ls_activation)99);
+    expect(s, ls, LS_INVALID_ARGUMENT, "activation 99", "conv activation");
+    ls_depthwise_conv(x, ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, 3, 5, 2)));
+    expect(s, ls, LS_SHAPE_MISMATCH, "depthwise_conv: input (2, 5, 4, 6) has 6 channels", "depthwise_conv");
+    ls_conv_transpose(x, k);
+    expect(s, ls, LS_SHAPE_MISMATCH, "kernels are (size…, filters, channels)", "conv_transpose");
+    ls_conv_transpose(x, ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, 3, 8, 6)), .output_padding = (int64_t[]){1, 0});
+    expect(s, ls, LS_INVALID_ARGUMENT, "output_padding 1 in dimension 0", "conv_transpose padding");
+    ls_max_pool(x);
+    expect(s, ls, LS_INVALID_ARGUMENT, "no pool_size", "max_pool");
+    ls_average_pool(x, .pool_size = {5});
+    expect(s, ls, LS_SHAPE_MISMATCH, "the window spans 5 cells, but the input has 4", "average_pool");
+    ls_max_pool(x, .pool_size = {2}, .padding = LS_CAUSAL);
+    expect(s, ls, LS_INVALID_ARGUMENT, "LS_VALID or LS_SAME", "max_pool padding");
+    ls_adaptive_max_pool(x, (int64_t[]){2, 0});
+    expect(s, ls, LS_SHAPE_MISMATCH, "dimension 1 of input (2, 5, ", "adaptive_max_pool");
+    ls_global_max_pool(flat, false);
+    expect(s, ls, LS_SHAPE_MISMATCH, "global_max_pool: input (5, 6)", "global_max_pool");
+}
+
 static void shapes(struct suite *s, ls_context *ls)
 {
     ls_tensor a = ls_ones(ls, LS_FLOAT32, LS_SHAPE(32, 784)), b = ls_ones(ls, LS_FLOAT32, LS_SHAPE(10, 784));
@@ -218,6 +267,7 @@ static void tapes(struct suite *s, ls_context *ls)
 void suite_errors(struct suite *s, ls_context *ls)
 {
     ls_scope_begin(ls);
+    windows(s, ls);
     shapes(s, ls);
     sizes(s, ls);
     handles(s, ls);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference backend against canon.md: gemm, softmax, cross-entropy and random.
+ * The reference backend against canon.md: gemm, conv, pool, softmax, cross-entropy and random.
  */
 #include "reference_check.h"
 
@@ -90,6 +90,262 @@ static void test_gemm(int count)
                                        .trans_b = trans_b, .activation = LS_ROW_NONE}, false, true);
         gemm_one((struct ls_gemm_args){.batch = 1, .m = 700, .n = 900, .k = 5, .trans_a = trans_a,
                                        .trans_b = trans_b, .activation = LS_ROW_NONE}, false, true);
+    }
+}
+
+/* ---- conv and pool ---- */
+
+/* Where output position o and window position j meet in dimension d, or -1. */
+static int64_t meet(const struct ls_window *w, int d, int64_t o, int64_t j)
+{
+    int64_t i = o * w->stride[d] - w->before[d] + j * w->dilation[d];
+    return i >= 0 && i < w->in[d] ? i : -1;
+}
+
+static int64_t volume(const int64_t *sizes) { return sizes[0] * sizes[1] * sizes[2]; }
+
+static void place(int64_t index, const int64_t *sizes, int64_t *x)
+{
+    for (int d = LS_SPATIAL; d-- > 0; index /= sizes[d]) {
+        x[d] = index % sizes[d];
+    }
+}
+
+/* Input pixel that window o of an image meets at position j, or -1; row-major indices. */
+static int64_t pixel_at(const struct ls_window *w, int64_t o, int64_t j)
+{
+    int64_t os[LS_SPATIAL], js[LS_SPATIAL], at = 0;
+    place(o, w->out, os);
+    place(j, w->size, js);
+    for (int d = 0; d < LS_SPATIAL; d++) {
+        int64_t i = meet(w, d, os[d], js[d]);
+        if (i < 0) {
+            return -1;
+        }
+        at = at * w->in[d] + i;
+    }
+    return at;
+}
+
+/* The output pixel whose window meets input pixel i at position j, or -1: by looking at all. */
+static int64_t window_of(const struct ls_window *w, int64_t i, int64_t j)
+{
+    for (int64_t o = 0; o < volume(w->out); o++) {
+        if (pixel_at(w, o, j) == i) {
+            return o;
+        }
+    }
+    return -1;
+}
+
+struct chain {
+    int64_t terms;
+    float total, sum;
+};
+
+static void chain_add(struct chain *c, float a, float b)
+{
+    if (c->terms % LS_CHAIN_BLOCK == 0 && c->terms > 0) {
+        c->total = c->terms == LS_CHAIN_BLOCK ? c->sum : c->total + c->sum;
+        c->sum = 0.0f;
+    }
+    c->sum = fmaf(a, b, c->sum);
+    c->terms++;
+}
+
+static float chain_end(const struct chain *c)
+{
+    return c->terms > LS_CHAIN_BLOCK ? c->total + c->sum : c->sum;
+}
+
+static void conv_one(struct ls_conv_args args, bool with_bias)
+{
+    const struct ls_window *w = &args.window;
+    char what[160];
+    int64_t ins = volume(w->in), outs = volume(w->out), positions = volume(w->size);
+    int64_t all_c = args.groups * args.channels, all_f = args.groups * args.filters;
+    int64_t sizes[3] = {w->batch * ins * all_c, positions * args.channels * all_f, w->batch * outs * all_f};
+    float *x = draw_floats(sizes[0]), *kernel = draw_floats(sizes[1]), *y = draw_floats(sizes[2]);
+    float *bias = draw_floats(args.pass == LS_CONV_INPUT ? all_c : all_f);
+    int result = args.pass == LS_CONV_FORWARD ? 2 : args.pass == LS_CONV_INPUT ? 0 : 1;
+    float *want = malloc((size_t)sizes[result] * sizeof *want + 1);
+    with_bias = with_bias && args.pass != LS_CONV_KERNEL;
+    for (int64_t at = 0; at < sizes[result]; at++) {
+        struct chain chain = {0};
+        int64_t column = at % (result == 0 ? all_c : all_f), row = at / (result == 0 ? all_c : all_f);
+        int64_t g = column / (result == 0 ? args.channels : args.filters);
+        if (args.pass == LS_CONV_FORWARD) {
+            for (int64_t k = 0; k < positions * args.channels; k++) {
+                int64_t i = pixel_at(w, row % outs, k / args.channels), c = g * args.channels + k % args.channels;
+                chain_add(&chain, i < 0 ? 0.0f : x[(row / outs * ins + i) * all_c + c], kernel[k * all_f + column]);
+            }
+        } else if (args.pass == LS_CONV_INPUT) {
+            for (int64_t k = 0; k < positions * args.filters; k++) {
+                int64_t j = k / args.filters, f = g * args.filters + k % args.filters;
+                int64_t o = window_of(w, row % ins, j), c = column % args.channels;
+                chain_add(&chain, o < 0 ? 0.0f : y[(row / ins * outs + o) * all_f + f],
+                          kernel[(j * args.channels + c) * all_f + f]);
+            }
+        } else {
+            int64_t j = row / args.channels, c = g * args.channels + row % args.channels;
+            for (int64_t k = 0; k < w->batch * outs; k++) {
+                int64_t i = pixel_at(w, k % outs, j);
+                chain_add(&chain, i < 0 ? 0.0f : x[(k / outs * ins + i) * all_c + c], y[k * all_f + column]);
+            }
+        }
+        float total = chain_end(&chain);
+        want[at] = activate(args.activation, with_bias ? total + bias[column] : total);
+    }
+    snprintf(what, sizeof what, "conv pass %d, %lld x (%lld, %lld, %lld) by (%lld, %lld, %lld), %lld x (%lld, %lld)",
+             args.pass, (long long)w->batch, (long long)w->in[0], (long long)w->in[1], (long long)w->in[2],
+             (long long)w->size[0], (long long)w->size[1], (long long)w->size[2], (long long)args.groups,
+             (long long)args.channels, (long long)args.filters);
+    for (int d = 0; d < device_count; d++) {
+        struct ls_buffer *factor[3] = {upload(devices[d], result == 0 ? NULL : x, sizes[0] * 4),
+                                       upload(devices[d], result == 1 ? NULL : kernel, sizes[1] * 4),
+                                       upload(devices[d], result == 2 ? NULL : y, sizes[2] * 4)};
+        args.input = factor[0];
+        args.kernel = factor[1];
+        args.output = factor[2];
+        args.bias = with_bias ? upload(devices[d], bias, (result == 0 ? all_c : all_f) * 4) : NULL;
+        expect(ls_reference_backend.conv(devices[d], &args) == LS_OK, "conv returns LS_OK");
+        check(devices[d], factor[result], LS_FLOAT32, want, sizes[result], what);
+        for (int i = 0; i < 3; i++) {
+            if (i != result) {
+                release(devices[d], factor[i]);
+            }
+        }
+        if (args.bias) {
+            release(devices[d], args.bias);
+        }
+    }
+    free(x);
+    free(kernel);
+    free(y);
+    free(bias);
+    free(want);
+}
+
+static struct ls_window draw_window(int unused, int64_t most)
+{
+    struct ls_window w = {.batch = 1 + draw_below(3)};
+    for (int d = 0; d < LS_SPATIAL; d++) {
+        bool used = d >= unused;
+        w.size[d] = used ? 1 + draw_below(3) : 1;
+        w.stride[d] = used ? 1 + draw_below(3) : 1;
+        w.dilation[d] = used ? 1 + draw_below(2) : 1;
+        int64_t span = (w.size[d] - 1) * w.dilation[d] + 1;
+        w.before[d] = draw_below(span);
+        w.in[d] = used ? span + draw_below(most) : 1;
+        w.out[d] = (w.in[d] + w.before[d] + draw_below(span - w.before[d]) - span) / w.stride[d] + 1;
+    }
+    return w;
+}
+
+static void test_conv(int count)
+{
+    static const int64_t few[] = {1, 2, 3, 7, 16, 17, 33, 40};
+    for (int t = 0; t < count; t++) {
+        struct ls_conv_args args = {.pass = (enum ls_conv_pass)(t % 3), .window = draw_window(t / 3 % 3, 5),
+                                    .groups = t % 4 ? 1 : 1 + draw_below(3), .channels = few[draw_below(8)],
+                                    .filters = few[draw_below(8)],
+                                    .activation = t % 3 == 2 || t % 2 ? LS_ROW_NONE : LS_ROW_relu};
+        while (volume(args.window.out) * volume(args.window.size) * args.channels * args.filters > 200000) {
+            args.channels = (args.channels + 1) / 2;
+            args.filters = (args.filters + 1) / 2;
+            args.window.batch = 1;
+            if (args.channels == 1 && args.filters == 1) {
+                break;
+            }
+        }
+        conv_one(args, t % 5 < 2);
+    }
+    for (int t = 0; t < 24; t++) {
+        conv_one((struct ls_conv_args){(enum ls_conv_pass)(t % 3), draw_window(t / 3 % 3, 4), 1 + draw_below(70), 1, 1,
+                                       .activation = LS_ROW_NONE}, t % 2);
+    }
+    /* Several blocks of the chain. */
+    struct ls_window deep = {1, {1, 3, 3}, {1, 3, 3}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}};
+    struct ls_window wide = {3, {1, 25, 30}, {1, 25, 30}, {1, 2, 2}, {1, 1, 1}, {1, 1, 1}, {0, 1, 0}};
+    conv_one((struct ls_conv_args){LS_CONV_FORWARD, deep, 1, 250, 35, .activation = LS_ROW_NONE}, true);
+    conv_one((struct ls_conv_args){LS_CONV_INPUT, deep, 1, 35, 250, .activation = LS_ROW_tanh}, true);
+    conv_one((struct ls_conv_args){LS_CONV_KERNEL, wide, 1, 3, 5, .activation = LS_ROW_NONE}, false);
+    conv_one((struct ls_conv_args){LS_CONV_KERNEL, wide, 5, 1, 1, .activation = LS_ROW_NONE}, false);
+    /* More columns than are packed at a time. */
+    conv_one((struct ls_conv_args){LS_CONV_FORWARD, deep, 1, 120, 150, .activation = LS_ROW_NONE}, false);
+}
+
+static void pool_one(struct ls_window w, int64_t channels)
+{
+    int64_t ins = volume(w.in), outs = volume(w.out), positions = volume(w.size);
+    int64_t in = w.batch * ins * channels, out = w.batch * outs * channels;
+    float *x = draw_floats(in), *y = draw_floats(out);
+    float *max = calloc((size_t)out, 4), *average = calloc((size_t)out, 4), *take = calloc((size_t)out, 4);
+    float *count = calloc((size_t)out, 4), *spread_max = calloc((size_t)in, 4), *spread = calloc((size_t)in, 4);
+    int32_t *best = malloc((size_t)out * 4);
+    for (int64_t o = 0; o < out; o++) {
+        best[o] = -1;
+        for (int64_t j = 0; j < positions; j++) {
+            int64_t i = pixel_at(&w, o / channels % outs, j);
+            float value = i < 0 ? 0.0f : x[(o / channels / outs * ins + i) * channels + o % channels];
+            if (i < 0) {
+                continue;
+            }
+            if (best[o] < 0 || value > max[o]) {
+                best[o] = (int32_t)j;
+                max[o] = value;
+            }
+            average[o] = average[o] + value;
+            count[o] = count[o] + 1.0f;
+        }
+        average[o] = average[o] / count[o];
+        take[o] = max[o];
+    }
+    /* Outputs one by one, each to where it came from. */
+    for (int64_t o = 0; o < out; o++) {
+        for (int64_t j = 0; j < positions; j++) {
+            int64_t i = pixel_at(&w, o / channels % outs, j);
+            if (i >= 0) {
+                int64_t at = (o / channels / outs * ins + i) * channels + o % channels;
+                spread[at] = spread[at] + y[o] / count[o];
+                spread_max[at] = best[o] == j ? spread_max[at] + y[o] : spread_max[at];
+            }
+        }
+    }
+    const void *want[] = {max, average, take, spread_max, spread};
+    for (int d = 0; d < device_count; d++) {
+        struct ls_buffer *named = upload(devices[d], best, out * 4);
+        for (int op = LS_POOL_MAX; op <= LS_POOL_SPREAD_AVERAGE; op++) {
+            bool back = op >= LS_POOL_SPREAD_MAX;
+            struct ls_pool_args args = {.op = (enum ls_pool_op)op, .window = w, .channels = channels};
+            args.src = upload(devices[d], back ? y : x, (back ? out : in) * 4);
+            args.dst = upload(devices[d], NULL, (back ? in : out) * 4);
+            args.positions = op == LS_POOL_MAX ? upload(devices[d], NULL, out * 4) : named;
+            expect(ls_reference_backend.pool(devices[d], &args) == LS_OK, "pool returns LS_OK");
+            check(devices[d], args.dst, LS_FLOAT32, want[op], back ? in : out, "pool");
+            if (op == LS_POOL_MAX) {
+                check(devices[d], args.positions, LS_INT32, best, out, "positions of pool");
+            }
+            release(devices[d], args.src);
+        }
+        release(devices[d], named);
+    }
+    void *all[] = {x, y, max, average, take, count, spread_max, spread, best};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        free(all[i]);
+    }
+}
+
+static void test_pool(int count)
+{
+    for (int t = 0; t < count; t++) {
+        struct ls_window w = draw_window(t % 3, 5);
+        for (int d = 0; d < LS_SPATIAL; d++) { /* every window has a cell inside */
+            w.dilation[d] = 1;
+            w.before[d] = w.before[d] < w.size[d] ? w.before[d] : 0;
+            w.out[d] = (w.in[d] + w.before[d] - w.size[d]) / w.stride[d] + 1;
+        }
+        pool_one(w, 1 + draw_below(t % 2 ? 4 : 40));
     }
 }
 
@@ -223,6 +479,8 @@ int main(void)
         return 1;
     }
     test_gemm(400);
+    test_conv(150);
+    test_pool(60);
     test_softmax();
     test_random();
     return finish();

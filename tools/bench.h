@@ -46,6 +46,7 @@ void bench_random(float *x, size_t n, uint64_t seed);
 /* ---- The benchmarks, each with an open context ---- */
 
 void bench_gemm(struct bench *b, ls_context *ls);
+void bench_conv(struct bench *b, ls_context *ls);
 void bench_mlp(struct bench *b, ls_context *ls);
 void bench_eager(struct bench *b, ls_context *ls);
 void bench_start(struct bench *b, ls_context *ls);

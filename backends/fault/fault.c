@@ -205,6 +205,8 @@ static ls_status before(struct fault_device *f)
 
 #define MUTATED_fill(f, a) false
 #define MUTATED_copy_nd(f, a) false
+#define MUTATED_conv(f, a) false
+#define MUTATED_pool(f, a) false
 #define MUTATED_gather(f, a) false
 #define MUTATED_scatter_add(f, a) false
 #define MUTATED_random(f, a) false
@@ -219,6 +221,8 @@ static ls_status before(struct fault_device *f)
 #define MUTATION_gemm(f, a) unfused(f, a)
 #define MUTATION_fill(f, a) LS_OK
 #define MUTATION_copy_nd(f, a) LS_OK
+#define MUTATION_conv(f, a) LS_OK
+#define MUTATION_pool(f, a) LS_OK
 #define MUTATION_gather(f, a) LS_OK
 #define MUTATION_scatter_add(f, a) LS_OK
 #define MUTATION_random(f, a) LS_OK

@@ -50,7 +50,7 @@ static ls_status find_kernel(struct ls_cl_device *device, const struct ls_gemm_a
     if (activation)
         ls_cl_add_row(&source, args->activation);
     ls_cl_add(&source.text,
-              "#define LS_GEMM_WIDE %d\n#define ROWS %u\n#define PANEL %u\n#define SIDE %u\n"
+              "#define LS_CONV 0\n#define LS_GEMM_WIDE %d\n#define ROWS %u\n#define PANEL %u\n#define SIDE %u\n"
               "#define LS_TRANS_A %d\n#define LS_TRANS_B %d\n#define LS_BIAS %u\n"
               "#define LS_ACTIVATION(x) %s%s(x)\n",
               variant->wide, variant->rows, variant->panel, variant->side, args->trans_a,

@@ -33,8 +33,7 @@ struct gemm {
     bool swapped;           /* m <= TILE_ROWS, and C is stored transposed */
 };
 
-/* Copies n columns of k rows of B to a panel that is `width` wide; the rest of it is +0. */
-static void pack(float *panel, struct matrix b, int64_t k, int64_t n, int64_t width)
+void ISA(pack)(float *panel, struct matrix b, int64_t k, int64_t n, int64_t width)
 {
     if (n < width) {
         memset(panel, 0, (size_t)(k * width) * sizeof *panel);
@@ -54,29 +53,25 @@ static void pack(float *panel, struct matrix b, int64_t k, int64_t n, int64_t wi
     }
 }
 
-static void activate(const struct ls_gemm_args *args, float *c, int64_t n)
+static void activate(uint16_t activation, float *c, int64_t n)
 {
-    if (args->activation != LS_ROW_NONE) {
+    if (activation != LS_ROW_NONE) {
         struct operand operand = {c, 1};
-        ISA(rows)[args->activation]((size_t)n, &operand, c);
+        ISA(rows)[activation]((size_t)n, &operand, c);
     }
 }
 
-/* Bias and activation over finished rows of C, n columns from `column` on, while they are hot. */
-static void finish_rows(const struct gemm *gemm, const struct tile *tile, int64_t rows,
-                        int64_t column)
+void ISA(finish_tile)(const struct tile *tile, int64_t rows, const float *bias, uint16_t activation)
 {
-    const struct ls_gemm_args *args = gemm->args;
-    if (!args->bias && args->activation == LS_ROW_NONE) {
+    if (!bias && activation == LS_ROW_NONE) {
         return;
     }
     float *c = tile->c;
     for (int64_t i = 0; i < rows; i++, c += tile->c_row) {
-        if (args->bias) {
-            const float *bias = (const float *)data_of(args->bias) + column;
+        if (bias) {
             EACH(j, tile->n) c[j] = c[j] + bias[j];
         }
-        activate(args, c, tile->n);
+        activate(activation, c, tile->n);
     }
 }
 
@@ -90,7 +85,7 @@ static void finish_swapped(const struct gemm *gemm, const struct tile *tile, flo
             float bias = ((const float *)data_of(args->bias))[i];
             EACH(j, tile->n) sums[j] = sums[j] + bias;
         }
-        activate(args, sums, tile->n);
+        activate(args->activation, sums, tile->n);
         for (int64_t j = 0; j < tile->n; j++) {
             c[j * gemm->m + i] = sums[j];
         }
@@ -112,7 +107,7 @@ static void set_b(struct tile *tile, struct matrix b, float *packed, bool first,
         return;
     }
     if (first) {
-        pack(packed, b, tile->k, tile->n, width);
+        ISA(pack)(packed, b, tile->k, tile->n, width);
     }
     tile->b = packed;
     tile->b_row = width;
@@ -130,7 +125,8 @@ static void run_tiles(const struct gemm *gemm, struct tile *tile, int64_t rows, 
         if (last && gemm->swapped) {
             finish_swapped(gemm, tile, c + column * gemm->m);
         } else if (last) {
-            finish_rows(gemm, tile, count, column);
+            const float *bias = gemm->args->bias ? data_of(gemm->args->bias) : NULL;
+            ISA(finish_tile)(tile, count, bias ? bias + column : NULL, gemm->args->activation);
         }
         tile->a.at += count * tile->a.row;
         tile->c += count * tile->c_row;

@@ -41,4 +41,10 @@ typedef void tile_kernel(const struct tile *tile);
 extern tile_kernel *const ISA(wide_tiles)[TILE_ROWS + 1];
 extern tile_kernel *const ISA(narrow_tiles)[TILE_ROWS + 1];
 
+/* Copies n columns of k rows of B to a panel that is `width` wide; the rest of it is +0. */
+void ISA(pack)(float *panel, struct matrix b, int64_t k, int64_t n, int64_t width);
+
+/* Bias (of the tile's columns, or NULL) and activation over its finished rows, while they are hot. */
+void ISA(finish_tile)(const struct tile *tile, int64_t rows, const float *bias, uint16_t activation);
+
 #endif

@@ -127,6 +127,50 @@ struct ls_gemm_args {
     uint16_t activation; /* enum ls_row */
 };
 
+/* Windows that slide over up to three dimensions: output position o and window position j meet at input
+ * position i = o * stride - before + j * dilation, which may lie outside [0, in). Dimensions that are
+ * not used have size 1, and so have all sizes. Images are (batch, in[0], in[1], in[2], channels). */
+enum { LS_SPATIAL = 3 };
+struct ls_window {
+    int64_t batch;
+    int64_t in[LS_SPATIAL], out[LS_SPATIAL], size[LS_SPATIAL];
+    int64_t stride[LS_SPATIAL], dilation[LS_SPATIAL], before[LS_SPATIAL];
+};
+
+/* conv: with input (batch, in..., groups * channels), kernel (size..., channels, groups * filters) and
+ * output (batch, out..., groups * filters), float32, one of the three is computed from the other two:
+ *     FORWARD  output[n, o, g f] = sum over (j, c) of input[n, i, g c] kernel[j, c, g f]
+ *     INPUT    input[n, i, g c]  = sum over (j, f) of output[n, o, g f] kernel[j, c, g f]
+ *     KERNEL   kernel[j, c, g f] = sum over (n, o) of input[n, i, g c] output[n, o, g f]
+ * where i, o and j meet. Each sum is one CHAIN (canon rules 6 and 7) in the order named, the last index
+ * fastest; where no i or o meets, the factor is +0. No terms give +0. FORWARD and INPUT then add
+ * bias[channel of the result] if bias is not NULL and apply `activation` as gemm does. */
+enum ls_conv_pass { LS_CONV_FORWARD, LS_CONV_INPUT, LS_CONV_KERNEL };
+struct ls_conv_args {
+    enum ls_conv_pass pass;
+    struct ls_window window;
+    int64_t groups, channels, filters;
+    struct ls_buffer *input, *kernel, *output, *bias;
+    uint16_t activation; /* enum ls_row */
+};
+
+/* pool: src, dst float32 images with `channels`; window positions outside the input do not take part,
+ * and every window has one inside. positions (batch, out..., channels) int32 are row-major in `size`.
+ *     MAX             input -> output: `x > best ? x : best` from the first on; where positions is not
+ *                     NULL, that of the best is written
+ *     AVERAGE         input -> output: plain adds from +0 with j ascending, divided by their count
+ *     TAKE            input -> output: what lies at the window's position in positions
+ *     SPREAD_MAX      output -> input: plain adds from +0 with o ascending of the outputs whose
+ *                     positions name this input
+ *     SPREAD_AVERAGE  output -> input: plain adds from +0 with o ascending of output / count */
+enum ls_pool_op { LS_POOL_MAX, LS_POOL_AVERAGE, LS_POOL_TAKE, LS_POOL_SPREAD_MAX, LS_POOL_SPREAD_AVERAGE };
+struct ls_pool_args {
+    enum ls_pool_op op;
+    struct ls_window window;
+    int64_t channels;
+    struct ls_buffer *src, *dst, *positions;
+};
+
 /* gather: table (outer, rows, inner), indices (count) int32 -> dst (outer, count, inner), any dtype.
  * An index outside [0, rows) writes zeros and notes a fault (see `fault`). */
 struct ls_gather_args {

@@ -70,6 +70,38 @@ static void extents_gemm(const struct ls_gemm_args *a, struct extent_list *list)
     touch(list, a->bias, a->bias ? a->n : 0, LS_FLOAT32);
 }
 
+/* The elements of the images on both sides of a window, of one channel. */
+static void pixels(const struct ls_window *w, int64_t *in, int64_t *out)
+{
+    *in = *out = w->batch;
+    for (int d = 0; d < LS_SPATIAL; d++) {
+        *in *= w->in[d];
+        *out *= w->out[d];
+    }
+}
+
+static void extents_conv(const struct ls_conv_args *a, struct extent_list *list)
+{
+    int64_t in, out, size = a->window.size[0] * a->window.size[1] * a->window.size[2];
+    int64_t biases = a->groups * (a->pass == LS_CONV_INPUT ? a->channels : a->filters);
+    pixels(&a->window, &in, &out);
+    touch(list, a->input, in * a->groups * a->channels, LS_FLOAT32);
+    touch(list, a->kernel, size * a->channels * a->groups * a->filters, LS_FLOAT32);
+    touch(list, a->output, out * a->groups * a->filters, LS_FLOAT32);
+    touch(list, a->bias, a->bias ? biases : 0, LS_FLOAT32);
+}
+
+static void extents_pool(const struct ls_pool_args *a, struct extent_list *list)
+{
+    int64_t in, out;
+    bool back = a->op == LS_POOL_SPREAD_MAX || a->op == LS_POOL_SPREAD_AVERAGE;
+    bool positions = a->op == LS_POOL_TAKE || a->op == LS_POOL_SPREAD_MAX || a->positions;
+    pixels(&a->window, &in, &out);
+    touch(list, a->src, (back ? out : in) * a->channels, LS_FLOAT32);
+    touch(list, a->dst, (back ? in : out) * a->channels, LS_FLOAT32);
+    touch(list, a->positions, positions ? out * a->channels : 0, LS_INT32);
+}
+
 static void extents_gather(const struct ls_gather_args *a, struct extent_list *list)
 {
     touch(list, a->table, a->outer * a->rows * a->inner, a->dtype);
@@ -117,6 +149,8 @@ static ls_status not_fitting(ls_context *ls, const char *name)
 #define ls_fallback_map NULL
 #define ls_fallback_reduce NULL
 #define ls_fallback_gemm NULL
+#define ls_fallback_conv NULL
+#define ls_fallback_pool NULL
 #define ls_fallback_gather NULL
 #define ls_fallback_scatter_add NULL
 #define ls_fallback_random NULL

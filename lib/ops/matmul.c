@@ -2,34 +2,12 @@
  *
  * The matrix product with its epilogue, and its gradient.
  */
-#include "op.h"
+#include "activation.h"
 
 struct product {
     bool transpose_a, transpose_b;
     ls_activation activation;
 };
-
-static const enum ls_row activation_rows[LS_ACTIVATION_COUNT] = {
-    [LS_LINEAR] = LS_ROW_NONE,
-    [LS_RELU] = LS_ROW_relu,
-    [LS_SIGMOID] = LS_ROW_sigmoid,
-    [LS_TANH] = LS_ROW_tanh,
-};
-
-/* The gradient before the activation, from the activation's result: the rules of relu, sigmoid and
- * tanh in elementwise.def, which all read only y. */
-static ls_tensor before_activation(ls_activation activation, ls_tensor g, ls_tensor y)
-{
-    ls_tensor one = ls_scalar(g.context, 1.0f);
-    switch (activation) {
-    case LS_RELU: return ls_relu_grad(g, y);
-    case LS_SIGMOID: return ls_mul(ls_mul(g, y), ls_sub(one, y));
-    case LS_TANH: return ls_mul(g, ls_fma(ls_neg(y), y, one));
-    case LS_LINEAR:
-    case LS_ACTIVATION_COUNT: break;
-    }
-    return g;
-}
 
 /* With C = op(A) op(B): d op(A) = dC op(B)^T and d op(B) = op(A)^T dC, transposed back where A or B
  * was. Broadcast leading dimensions are summed. */
@@ -37,7 +15,7 @@ static void vjp_matmul(struct ls_vjp_call *call)
 {
     const struct product *p = call->attributes;
     ls_tensor a = call->in[0], b = call->in[1];
-    ls_tensor g = before_activation(p->activation, call->dy, call->out);
+    ls_tensor g = ls_before_activation(p->activation, call->dy, call->out);
     if (call->needs[0]) {
         ls_tensor da = p->transpose_a ? ls_matmul(b, g, .transpose_a = p->transpose_b, .transpose_b = true)
                                       : ls_matmul(g, b, .transpose_b = !p->transpose_b);
@@ -170,7 +148,7 @@ ls_tensor ls_matmul_with(const ls_matmul_options *o)
     if (!result.context)
         return LS_NIL;
     g.c = out->storage->buffer;
-    g.activation = (uint16_t)activation_rows[o->activation];
+    g.activation = (uint16_t)ls_activation_row(o->activation);
     if (ls_shape_elements(&shape) > 0 && dispatch(ls, &g, a, b, inputs == 3 ? v[2] : NULL, &shape) != LS_OK)
         return LS_NIL;
     struct product p = {o->transpose_a, o->transpose_b, o->activation};

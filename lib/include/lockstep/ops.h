@@ -13,6 +13,7 @@
 #ifndef LOCKSTEP_OPS_H
 #define LOCKSTEP_OPS_H
 
+#include <lockstep/convolution.h>
 #include <lockstep/elementwise.h>
 #include <lockstep/index.h>
 #include <lockstep/linalg.h>
