@@ -130,6 +130,40 @@ LS_FN float canon_floormod(float x, float y)
     return LS_SELECT(differ == 1u, moved, r);
 }
 
+/* a / b rounded down and what is then left of a, which has the sign of b; 0 where b is 0. Of integers,
+ * by their magnitudes, which no division can overflow. */
+LS_FN uint canon_int_magnitude(int a)
+{
+    return LS_SELECT(a < 0, 0u - LS_UINT(a), LS_UINT(a));
+}
+
+LS_FN int canon_int_floor_div(int a, int b)
+{
+    uint size = canon_int_magnitude(a);
+    uint divisor = canon_int_magnitude(b);
+    divisor = LS_SELECT(divisor == 0u, 1u, divisor);
+    uint quotient = size / divisor;
+    uint rest = size - quotient * divisor; /* int */
+    uint differ = LS_UINT(a ^ b) >> 31;
+    uint up = LS_SELECT(rest == 0u, 0u, 1u);
+    uint down = 0u - (quotient + up);
+    int result = LS_INT(LS_SELECT(differ == 1u, down, quotient));
+    return LS_SELECT(b == 0, 0, result);
+}
+
+LS_FN int canon_int_floor_mod(int a, int b)
+{
+    uint size = canon_int_magnitude(a);
+    uint divisor = canon_int_magnitude(b);
+    uint bounded = LS_SELECT(divisor == 0u, 1u, divisor);
+    uint rest = size - size / bounded * bounded; /* int */
+    uint differ = LS_UINT(a ^ b) >> 31;
+    uint other = LS_SELECT(rest == 0u, 0u, divisor - rest);
+    rest = LS_SELECT(differ == 1u, other, rest);
+    int result = LS_INT(LS_SELECT(b < 0, 0u - rest, rest));
+    return LS_SELECT(b == 0, 0, result);
+}
+
 /* e^a / 4 = high + low for 0 <= a <= 89.5. As exp, with the rounding error of the last sum kept. */
 LS_FN canon_pair canon_exp_quarter(float a)
 {
