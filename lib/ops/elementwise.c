@@ -42,14 +42,14 @@ static ls_tensor no_gradient(struct ls_vjp_call *call)
 /* Factors of rules that do not fit a row. They take what they need from tensors that are live. */
 static ls_tensor constant(ls_tensor like, float value) { return ls_scalar(like.context, value); }
 
-/* v / h^2 without overflow, 0 at h = 0: how the angle of a point at distance h changes. */
+/* v / h^2 without overflow, 0 at h = 0 */
 static ls_tensor on_circle(ls_tensor v, ls_tensor h)
 {
     ls_tensor one = constant(v, 1.0f), length = ls_where(ls_greater(h, constant(v, 0.0f)), h, one);
     return ls_div(ls_div(v, length), length);
 }
 
-/* v / h, 0 at h = 0. */
+/* v / h, 0 at h = 0 */
 static ls_tensor over_length(ls_tensor v, ls_tensor h)
 {
     return ls_div(v, ls_where(ls_greater(h, constant(v, 0.0f)), h, constant(v, 1.0f)));
@@ -69,6 +69,7 @@ static ls_tensor silu_slope(ls_tensor a, ls_tensor y)
     return ls_fma(y, ls_sub(constant(a, 1.0f), s), s);
 }
 
+/* hard_sigmoid(a) + (|a| <= 3 ? a / 6 : 0) */
 static ls_tensor hard_silu_slope(ls_tensor a)
 {
     ls_tensor inside = ls_less_equal(ls_abs(a), constant(a, 3.0f));
