@@ -128,7 +128,7 @@ def clip(low, high):
     return lambda a: tf.clip_by_value(a, c(low, a), c(high, a))
 
 
-# name: (function, parameters, attributes, other rows, domain, corners)
+# name: (function, parameters, attributes, domain, corners)
 ACTIVATIONS = {
     "relu6": (tf.nn.relu6, (), (), -4, 10, [0, 6]),
     "selu": (selu, (), (), -4, 4, [0]),
@@ -136,6 +136,8 @@ ACTIVATIONS = {
     "softplus": (softplus, (), (), -6, 6, None),
     "log_sigmoid": (lambda a: -softplus(-a), (), (), -6, 6, None),
     "hard_sigmoid": (lambda a: clip(0, 1)(a / 6 + 0.5), (), (), -4, 4, [-3, 3]),
+    "sparse_sigmoid": (lambda a: tf.where(a <= -1, c(0, a), tf.where(a >= 1, c(1, a), 0.5 * (a + 1))), (), (), -2, 2,
+                       [-1, 1]),
     "hard_silu": (lambda a: a * clip(0, 1)(a / 6 + 0.5), (), (), -4, 4, [-3, 3]),
     "hard_tanh": (clip(-1, 1), (), (), -2, 2, [-1, 1]),
     "softsign": (lambda a: a / (1 + tf.abs(a)), (), (), -4, 4, [0]),

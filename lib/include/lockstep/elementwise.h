@@ -55,6 +55,7 @@ LS_API ls_tensor ls_relu6(ls_tensor a);        /**< min(max(a, 0), 6); gradient 
 LS_API ls_tensor ls_sigmoid(ls_tensor a);      /**< 1 / (1 + e^-a) */
 LS_API ls_tensor ls_log_sigmoid(ls_tensor a);  /**< ln(sigmoid(a)), without overflow */
 LS_API ls_tensor ls_hard_sigmoid(ls_tensor a); /**< a / 6 + 0.5 clipped to [0, 1]; gradient 1/6 at -3 and at 3 */
+LS_API ls_tensor ls_sparse_sigmoid(ls_tensor a); /**< (a + 1) / 2 clipped to [0, 1]; gradient 0 at -1 and at 1 */
 LS_API ls_tensor ls_silu(ls_tensor a);         /**< a * sigmoid(a), also called swish */
 LS_API ls_tensor ls_hard_silu(ls_tensor a);    /**< a * hard_sigmoid(a) */
 LS_API ls_tensor ls_hard_tanh(ls_tensor a);    /**< a clipped to [-1, 1]; gradient 1 at -1 and at 1 */
