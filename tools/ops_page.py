@@ -211,15 +211,22 @@ def read_records():
     return records
 
 
+def read_shader_notes(canon):
+    """name -> comment of canonical functions for rows alone, which have no row of their own."""
+    found = re.findall(r"/\*((?:[^*]|\*(?!/))*)\*/\nLS_FN \w+ canon_(\w+)\(", text_of("shaders/canon_special.h"))
+    return {name: comment_text(f"/**{note}*/") for note, name in found if name not in canon}
+
+
 class Code:
-    def __init__(self, rows):
+    def __init__(self, rows, canon):
         self.functions, self.records, self.rows = read_functions(), read_records(), rows
+        self.shaders = read_shader_notes(canon)
 
     def reached(self, function, seen=None):
         """Names of primitives that a function's code leads to."""
         seen = seen if seen is not None else set()
         row = self.rows.get(function[3:])
-        if row and row[0] != 4:
+        if row and row[0] < 4:
             return {"map"}
         if function in seen or function not in self.functions:
             return set()
@@ -261,6 +268,13 @@ def code(text):
     return f"`{text}`"
 
 
+def row_formula(row, code_of, names=None):
+    """The formula, and what its own functions are that canon_functions.def does not have."""
+    notes = [code_of.shaders[n] for n in re.findall(r"canon_(\w+)", row[2][0]) if n in code_of.shaders]
+    alone = notes and re.fullmatch(r"canon_\w+\([abc, ]*\)", row[2][0])
+    return "; ".join(notes if alone else [code(pretty(row[2][0], names)), *notes])
+
+
 def row_gradient(kind, arguments, code_of, names=None):
     if kind not in ("F_F", "F_FF", "F_FFF"):
         return "none"
@@ -274,6 +288,8 @@ def row_gradient(kind, arguments, code_of, names=None):
         told.append(f"{(names or {}).get(name, name)}: `{pretty(rule, names)}`")
         for word in sorted(set(re.findall(r"\b[a-z]\w+(?=\()", rule))):
             note = "" if word.startswith("ls_") else code_of.functions.get(word, ("", ""))[0]
+            if word in code_of.rows and not word.startswith("ls_"):
+                note = row_formula(code_of.rows[word], code_of)
             if note and f"{word}: {note}" not in notes:
                 notes.append(f"{word}: {note}")
     return "; ".join(told + notes) or "0"
@@ -302,16 +318,16 @@ def row_error(formula, canon):
 def elementwise_row(function, signature, doc, row, int_row, code_of, canon):
     _, kind, arguments = row
     names = names_in(signature)
-    formula = code(pretty(arguments[0], names))
+    formula = row_formula(row, code_of, names)
     if int_row:
-        formula += f"; int32: {code(pretty(int_row[2][0], names))}"
+        formula += f"; int32: {row_formula(int_row, code_of, names)}"
     return [code(signature), doc, formula, row_gradient(kind, arguments, code_of, names),
             row_domain(kind, arguments, canon), row_error(arguments[0], canon), "map"]
 
 
 def page():
     rows, canon, primitives = read_rows(), read_canon(), read_primitives()
-    code_of = Code(rows)
+    code_of = Code(rows, canon)
     headers = re.findall(r"#include <lockstep/(\w+)\.h>", text_of("lib/include/lockstep/ops.h"))
     out = ["# The ops", "",
            "Made by `tools/ops_page.py` from the headers, the two lists and the code. Do not edit: change those and",
@@ -355,8 +371,8 @@ def page():
                 "They serve the ops above, casts, and the programs of optimizers.", ""])
     public = {function[3:] for header in headers for function, _, _ in read_header(header)}
     table(["row", "formula", "gradient"],
-          [[code(name), code(pretty(arguments[0])), row_gradient(kind, arguments, code_of)]
-           for name, (section, kind, arguments) in rows.items() if name not in public])
+          [[code(name), row_formula(row, code_of), row_gradient(*row[1:], code_of)]
+           for name, row in rows.items() if name not in public])
     out.extend(["## Primitives", "", "What a backend computes: `lib/core/prims.def`.", ""])
     table(["primitive", "", "meaning", "ops that reach it"],
           [[code(name), need.lower(), meaning,

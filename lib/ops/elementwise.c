@@ -39,6 +39,13 @@ static ls_tensor no_gradient(struct ls_vjp_call *call)
     return LS_NIL;
 }
 
+/* The functions of the rows of section 8, by which rules call them. */
+#define LS_ROWS 8
+#define F_F(name, ...) static ls_tensor name(ls_tensor a);
+#include "elementwise.def"
+#undef LS_ROWS
+#undef F_F
+
 /* Factors of rules that do not fit a row. They take what they need from tensors that are live. */
 static ls_tensor constant(ls_tensor like, float value) { return ls_scalar(like.context, value); }
 
@@ -62,13 +69,6 @@ static ls_tensor softsign_gradient(ls_tensor g, ls_tensor a)
     return ls_div(ls_div(g, size), size);
 }
 
-/* s + y (1 - s) with s = sigmoid(a), y = a s */
-static ls_tensor silu_slope(ls_tensor a, ls_tensor y)
-{
-    ls_tensor s = ls_sigmoid(a);
-    return ls_fma(y, ls_sub(constant(a, 1.0f), s), s);
-}
-
 /* hard_sigmoid(a) + (|a| <= 3 ? a / 6 : 0) */
 static ls_tensor hard_silu_slope(ls_tensor a)
 {
@@ -76,29 +76,41 @@ static ls_tensor hard_silu_slope(ls_tensor a)
     return ls_add(ls_hard_sigmoid(a), ls_where(inside, ls_div(a, constant(a, 6.0f)), constant(a, 0.0f)));
 }
 
-/* w + a sigmoid(a) (1 - w^2) with w = tanh(softplus(a)) */
-static ls_tensor mish_slope(ls_tensor a)
+/* s (1 - s) (2 + a (1 - 2 s)) with s = sigmoid(a) */
+static ls_tensor silu_bend(ls_tensor a)
 {
-    ls_tensor w = ls_tanh(ls_softplus(a));
-    return ls_fma(ls_mul(a, ls_sigmoid(a)), ls_fma(ls_neg(w), w, constant(a, 1.0f)), w);
+    ls_tensor s = ls_sigmoid(a), one = constant(a, 1.0f);
+    ls_tensor far = ls_fma(a, ls_fma(s, constant(a, -2.0f), one), constant(a, 2.0f));
+    return ls_mul(ls_mul(s, ls_sub(one, s)), far);
 }
 
-/* Phi(a) + a phi(a), the distribution and the density of the standard normal. */
-static ls_tensor gelu_slope(ls_tensor a)
+/* (1 - w^2) s (2 + a (1 - s - 2 s w)) with s = sigmoid(a), w = tanh(softplus(a)) */
+static ls_tensor mish_bend(ls_tensor a)
 {
-    ls_tensor below = ls_mul(ls_erfc(ls_mul(a, constant(a, -0.707106769f))), constant(a, 0.5f));
-    ls_tensor density = ls_mul(ls_exp(ls_mul(ls_square(a), constant(a, -0.5f))), constant(a, 0.398942292f));
-    return ls_fma(a, density, below);
+    ls_tensor s = ls_sigmoid(a), w = ls_tanh(ls_softplus(a)), one = constant(a, 1.0f);
+    ls_tensor rest = ls_fma(ls_mul(s, constant(a, -2.0f)), w, ls_sub(one, s));
+    return ls_mul(ls_mul(ls_fma(ls_neg(w), w, one), s), ls_fma(a, rest, constant(a, 2.0f)));
 }
 
-/* s + a s (1 - s) u' with s = sigmoid(u), u = 2 sqrt(2 / pi) (a + 0.044715 a^3). From |a| = 16 on s is 0 or
- * 1 to the last bit, and a^3 there must not meet 1 - s = 0. */
-static ls_tensor gelu_tanh_slope(ls_tensor a)
+/* (2 - a^2) phi(a) with the density phi of the standard normal, which is 0 from |a| = 16 on */
+static ls_tensor gelu_bend(ls_tensor a)
 {
-    ls_tensor x = ls_clip(a, -16.0f, 16.0f), square = ls_square(x), linear = constant(a, 1.59576917f);
-    ls_tensor s = ls_sigmoid(ls_mul(x, ls_fma(square, constant(a, 7.13548139e-2f), linear)));
-    ls_tensor steep = ls_mul(ls_mul(x, s), ls_sub(constant(a, 1.0f), s));
-    return ls_fma(steep, ls_fma(square, constant(a, 0.214064434f), linear), s);
+    ls_tensor square = ls_square(ls_clip(a, -16.0f, 16.0f));
+    ls_tensor density = ls_mul(ls_exp(ls_mul(square, constant(a, -0.5f))), constant(a, 0.398942292f));
+    return ls_mul(ls_sub(constant(a, 2.0f), square), density);
+}
+
+/* s (1 - s) (2 u' + a u'' + a (1 - 2 s) u'^2) with s = sigmoid(u), u = 2 sqrt(2 / pi) (a + 0.044715 a^3);
+ * s (1 - s) is 0 from |a| = 16 on */
+static ls_tensor gelu_tanh_bend(ls_tensor a)
+{
+    ls_tensor x = ls_clip(a, -16.0f, 16.0f), square = ls_square(x), one = constant(a, 1.0f);
+    ls_tensor linear = constant(a, 1.59576917f), cubic = constant(a, 7.13548139e-2f);
+    ls_tensor s = ls_sigmoid(ls_mul(x, ls_fma(square, cubic, linear)));
+    ls_tensor first = ls_fma(square, constant(a, 0.214064434f), linear);
+    ls_tensor sum = ls_fma(square, constant(a, 0.428128868f), ls_mul(first, constant(a, 2.0f)));
+    ls_tensor turn = ls_mul(x, ls_fma(s, constant(a, -2.0f), one));
+    return ls_mul(ls_mul(s, ls_sub(one, s)), ls_fma(turn, ls_square(first), sum));
 }
 
 /* In a rule: g, a, b, c, y, and constants. A gradient has the shape of the result; sum_to undoes
@@ -325,6 +337,13 @@ static ls_tensor with_parameters(enum ls_row row, ls_tensor a, const float *para
 #undef LS_ROWS
 #undef F_FF
 #undef F_FFF
+
+#define LS_ROWS 8
+#define F_F(name, ...)                                                                             \
+    static ls_tensor name(ls_tensor a) { return numeric(LS_ROW_##name, 0, &a, 1, LS_FLOAT32); }
+#include "elementwise.def"
+#undef LS_ROWS
+#undef F_F
 
 ls_tensor ls_gelu(ls_tensor a, bool approximate)
 {

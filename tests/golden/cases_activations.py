@@ -178,6 +178,8 @@ def activations(f):
     for op, (function, reals, attrs, low, high, corners) in ACTIVATIONS.items():
         random = Random(f"activations/{op}")
         more = dict(reals=reals, attrs=attrs)
+        if op in ("silu", "gelu", "mish"):
+            more["covers"] = [f"{op}_slope"]
         f.case("random", op, function, [random.uniform((2, 4), low, high)], **more)
         f.case("scalar", op, function, [random.uniform((), low, high)], **more)
         f.case("empty", op, function, [np.zeros((2, 0), np.float32)], **more)
@@ -187,7 +189,7 @@ def activations(f):
         if FAR.get(op):
             far(f, op, attrs, reals)
     random = Random("activations/gelu_tanh")
-    more = dict(attrs=(1,), covers=["gelu_tanh"])
+    more = dict(attrs=(1,), covers=["gelu_tanh", "gelu_tanh_slope"])
     f.case("tanh_random", "gelu", gelu_tanh, [random.uniform((2, 4), -4, 4)], **more)
     f.case("tanh_empty", "gelu", gelu_tanh, [np.zeros((2, 0), np.float32)], **more)
     far(f, "gelu", (1,), (), "tanh_far")
