@@ -279,7 +279,7 @@ def row_gradient(kind, arguments, code_of, names=None):
     if kind not in ("F_F", "F_FF", "F_FFF"):
         return "none"
     rules = arguments[2:2 + len(kind) - 2]
-    told, notes = [], []
+    told, notes, row_own = [], [], row_formula((0, kind, arguments), code_of)
     for name, rule in zip("abc", rules):
         if rule == "NONE":
             return "none"
@@ -290,7 +290,7 @@ def row_gradient(kind, arguments, code_of, names=None):
             note = "" if word.startswith("ls_") else code_of.functions.get(word, ("", ""))[0]
             if word in code_of.rows and not word.startswith("ls_"):
                 note = row_formula(code_of.rows[word], code_of)
-            if note and f"{word}: {note}" not in notes:
+            if note and note != row_own and f"{word}: {note}" not in notes:
                 notes.append(f"{word}: {note}")
     return "; ".join(told + notes) or "0"
 
@@ -334,9 +334,10 @@ def page():
            "run it again; the test \"ops page\" fails while this page is stale.", "",
            "In formulas `fma(a, b, c)` is a * b + c rounded once, and every other operation is rounded once. In",
            "gradients `g` is the gradient of the result, `y` the result; where that would be ambiguous, `a` and `b`",
-           "are the inputs in their order. What is broadcast is summed back to the input's shape. Errors are the largest ones in ulp of the canonical functions in the formula, over all",
-           "inputs with normal results (`shaders/canon_functions.def`); \"as rounded\" means that there is no",
-           "such function in it. \"Runs on\" names the primitives that an op's code can reach.", ""]
+           "are the inputs in their order. What is broadcast is summed back to the input's shape. Errors are the",
+           "largest ones in ulp of the canonical functions in the formula, over all inputs with normal results",
+           "(`shaders/canon_functions.def`); \"as rounded\" means that there is no such function in it. \"Runs on\"",
+           "names the primitives that an op's code can reach.", ""]
     runs = {name: [] for name, _, _ in primitives}
 
     def table(head, lines):

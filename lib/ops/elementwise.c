@@ -42,9 +42,11 @@ static ls_tensor no_gradient(struct ls_vjp_call *call)
 /* The functions of the rows of section 8, by which rules call them. */
 #define LS_ROWS 8
 #define F_F(name, ...) static ls_tensor name(ls_tensor a);
+#define F_FFF(name, ...) static ls_tensor name(ls_tensor a, ls_tensor b, ls_tensor c);
 #include "elementwise.def"
 #undef LS_ROWS
 #undef F_F
+#undef F_FFF
 
 /* Factors of rules that do not fit a row. They take what they need from tensors that are live. */
 static ls_tensor constant(ls_tensor like, float value) { return ls_scalar(like.context, value); }
@@ -139,8 +141,8 @@ static ls_tensor gelu_tanh_bend(ls_tensor a)
 #define F_FFF(name, formula, saves, grad_a, grad_b, grad_c)                                        \
     static void vjp_##name(struct ls_vjp_call *call)                                               \
     {                                                                                              \
-        ls_tensor g = call->dy, a = call->in[0], b = call->in[1], y = call->out;                   \
-        (void)a, (void)b, (void)y;                                                                 \
+        ls_tensor g = call->dy, a = call->in[0], b = call->in[1], c = call->in[2], y = call->out;  \
+        (void)a, (void)b, (void)c, (void)y;                                                        \
         RULE(0, grad_a)                                                                            \
         RULE(1, grad_b)                                                                            \
         RULE(2, grad_c)                                                                            \
@@ -183,7 +185,7 @@ struct elementwise {
     uint32_t saves;
 };
 
-enum { A = 1, B = 2, Y = LS_SAVE_OUT };
+enum { A = 1, B = 2, C = 4, Y = LS_SAVE_OUT };
 #define F_F(name, formula, saves, ...) [LS_ROW_##name] = {{#name, vjp_##name, NULL}, saves},
 #define F_FF F_F
 #define F_FFF F_F
@@ -341,9 +343,15 @@ static ls_tensor with_parameters(enum ls_row row, ls_tensor a, const float *para
 #define LS_ROWS 8
 #define F_F(name, ...)                                                                             \
     static ls_tensor name(ls_tensor a) { return numeric(LS_ROW_##name, 0, &a, 1, LS_FLOAT32); }
+#define F_FFF(name, ...)                                                                           \
+    static ls_tensor name(ls_tensor a, ls_tensor b, ls_tensor c)                                   \
+    {                                                                                              \
+        return numeric(LS_ROW_##name, 0, (ls_tensor[]){a, b, c}, 3, LS_FLOAT32);                   \
+    }
 #include "elementwise.def"
 #undef LS_ROWS
 #undef F_F
+#undef F_FFF
 
 ls_tensor ls_gelu(ls_tensor a, bool approximate)
 {

@@ -219,6 +219,12 @@ def pairs(f):
                                     "scalar_right": ((2, 2), ()), "scalars": ((), ()),
                                     "empty": ((0, 3), (1, 3))}.items():
             f.case(name, op, function, [random.uniform(left, *a), random.uniform(right, *b)])
+    random = Random("pairs/pow")
+    f.case("term", "pow", tf.pow, [random.uniform((2, 3), 0.25, 4), random.uniform((3,), -3, 3)], covers=["pow_term"])
+    # b a^(b-1) at a = 0: TensorFlow's 0 * Inf is 0 here.
+    zero = np.float32([0, 0])
+    f.case("zero_base", "pow", lambda a, b: b * 0 + tf.stack([a[0] * 0 + 1, a[1]]), [zero, np.float32([0, 1])],
+           kink=True, order=1)
     x, y = np.float32([7, -7, 7, -7, 1e10, -0.75, 5]), np.float32([3, 3, -3, -3, 0.7, 1, np.inf])
     f.exact("signs", "mod", [x, y], [np.float64([math.fmod(float(p), float(q)) for p, q in zip(x, y)])
                                      + np.float64([0, 3, -3, 0, 0, 1, 0])])
