@@ -15,7 +15,6 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ROW_KINDS = ("F_FFF", "F_FF", "F_F", "F_I", "I_FF", "I_F", "I_II", "I_I", "W_IWW")
 
 
 def text_of(path):
@@ -24,7 +23,7 @@ def text_of(path):
 
 # ---- Expressions: read as C, written as people write them ----
 
-TOKEN = re.compile(r"\s*(0x[0-9a-fA-F]+u?|\d+\.?\d*(?:e[-+]?\d+)?[fu]?|\w+|[=!<>]=|[-+*/<>(),&])")
+TOKEN = re.compile(r"\s*(0x[0-9a-fA-F]+u?|\d+\.?\d*(?:e[-+]?\d+)?[fu]?|\w+|[=!<>]=|[-+*/<>(),])")
 BINARY = {"==": 1, "!=": 1, "<": 2, ">": 2, "<=": 2, ">=": 2, "+": 3, "-": 3, "*": 4, "/": 4}
 INFIX = {"ls_add": "+", "ls_sub": "-", "ls_mul": "*", "ls_div": "/", "LS_DIV": "/", "ls_equal": "==",
          "ls_greater": ">", "ls_greater_equal": ">=", "ls_less": "<", "ls_less_equal": "<="}
@@ -106,7 +105,13 @@ def call(name, arguments):
 
 
 def pretty(expression, names=None):
-    return Reader(expression, names or {}).expression()[0]
+    """As people write it; what uses other operators stays as it is in the source."""
+    try:
+        reader = Reader(expression, names or {})
+        text = reader.expression()[0]
+    except (ValueError, IndexError):
+        return expression
+    return expression if reader.tokens else text
 
 
 def names_in(signature):
@@ -133,7 +138,7 @@ def read_rows():
     for line in text_of("lib/ops/elementwise.def").splitlines():
         found = re.match(r"#if LS_ROWS & (\d)", line)
         section = int(found.group(1)) if found else section
-        found = re.match(rf"({'|'.join(ROW_KINDS)})\((.*)\)\s*$", line)
+        found = re.match(r"([FIW]_[FIW]+)\((.*)\)\s*$", line)
         if found:
             name, *arguments = split_arguments(found.group(2))
             rows[name] = (section, found.group(1), arguments)
