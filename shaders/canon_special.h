@@ -130,6 +130,41 @@ LS_FN float canon_floormod(float x, float y)
     return LS_SELECT(differ == 1u, moved, r);
 }
 
+/* Division of integers goes by their magnitudes, as no division of these can overflow. */
+LS_FN uint canon_int_magnitude(int a)
+{
+    return LS_SELECT(a < 0, 0u - LS_UINT(a), LS_UINT(a));
+}
+
+/* a / b rounded down, modulo 2^32; 0 where b is 0. */
+LS_FN int canon_int_floor_div(int a, int b)
+{
+    uint size = canon_int_magnitude(a);
+    uint divisor = canon_int_magnitude(b);
+    divisor = LS_SELECT(divisor == 0u, 1u, divisor);
+    uint quotient = size / divisor;
+    uint rest = size - quotient * divisor; /* int */
+    uint differ = LS_UINT(a ^ b) >> 31;
+    uint up = LS_SELECT(rest == 0u, 0u, 1u);
+    uint down = 0u - (quotient + up);
+    int result = LS_INT(LS_SELECT(differ == 1u, down, quotient));
+    return LS_SELECT(b == 0, 0, result);
+}
+
+/* What a / b rounded down leaves of a, with the sign of b; 0 where b is 0. */
+LS_FN int canon_int_floor_mod(int a, int b)
+{
+    uint size = canon_int_magnitude(a);
+    uint divisor = canon_int_magnitude(b);
+    uint bounded = LS_SELECT(divisor == 0u, 1u, divisor);
+    uint rest = size - size / bounded * bounded; /* int */
+    uint differ = LS_UINT(a ^ b) >> 31;
+    uint other = LS_SELECT(rest == 0u, 0u, divisor - rest);
+    rest = LS_SELECT(differ == 1u, other, rest);
+    int result = LS_INT(LS_SELECT(b < 0, 0u - rest, rest));
+    return LS_SELECT(b == 0, 0, result);
+}
+
 /* e^a / 4 = high + low for 0 <= a <= 89.5. As exp, with the rounding error of the last sum kept. */
 LS_FN canon_pair canon_exp_quarter(float a)
 {
@@ -402,6 +437,26 @@ LS_FN float canon_erfinv(float x)
     y = LS_SELECT(LS_ABS(x) == 1.0f, LS_WITH_SIGN(LS_INFINITY, x), y);
     y = LS_SELECT(x == 0.0f, x, y);
     return LS_SELECT(LS_ABS(x) <= 1.0f, y, LS_NAN);
+}
+
+/* s + a s (1 - s) u' with s = sigmoid(u), u = 2 sqrt(2/pi) (a + 0.044715 a^3): the slope of gelu's form
+ * with tanh. From |a| = 16 on, s is 0 or 1 to the last bit, and u' there must not overflow */
+LS_FN float canon_gelu_tanh_slope(float a)
+{
+    float x = LS_SELECT(a > 16.0f, 16.0f, a);
+    x = LS_SELECT(a < -16.0f, -16.0f, x);
+    float t = x * x;
+    float s = canon_sigmoid(x * LS_FMA(t, 7.13548139e-2f, 1.59576917f));
+    float steep = x * s * (1.0f - s);
+    return LS_FMA(steep, LS_FMA(t, 0.214064434f, 1.59576917f), s);
+}
+
+/* w + a s (1 - w^2) with s = sigmoid(a), w = tanh(softplus(a)): the slope of mish */
+LS_FN float canon_mish_slope(float a)
+{
+    float s = canon_sigmoid(a);
+    float w = canon_tanh(LS_SELECT(a > 0.0f, a, 0.0f) + canon_log1p(canon_exp(-LS_ABS(a))));
+    return LS_FMA(a * s, LS_FMA(-w, w, 1.0f), w);
 }
 
 #endif

@@ -37,6 +37,14 @@ static int call_cast(ls_context *ls, const struct golden_case *c, const ls_tenso
     return 1;
 }
 
+/* attrs: whether the approximation is meant */
+static int call_gelu(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    (void)ls;
+    out[0] = ls_gelu(in[0], c->attr[0] != 0);
+    return 1;
+}
+
 /* attrs: the shape */
 static int call_reshape(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
 {
@@ -410,6 +418,8 @@ struct golden_op {
     ls_tensor (*unary)(ls_tensor);
     ls_tensor (*binary)(ls_tensor, ls_tensor);
     ls_tensor (*ternary)(ls_tensor, ls_tensor, ls_tensor);
+    ls_tensor (*parameter)(ls_tensor, float);               /* reals: the parameter */
+    ls_tensor (*parameters)(ls_tensor, float, float);       /* reals: both */
     ls_tensor (*of_axis)(ls_tensor, int);                   /* attrs: the axis */
     ls_tensor (*reduce)(ls_tensor, const int *, int, bool); /* attrs: keepdims, then axes or MISSING */
     golden_call *call;
@@ -423,14 +433,33 @@ struct golden_op {
 #define REDUCE(op) {.name = #op, .reduce = ls_##op}
 #define CALL(op) {.name = #op, .call = call_##op}
 static const struct golden_op ops[] = {
-    UNARY(neg), UNARY(abs), UNARY(sign), UNARY(square), UNARY(reciprocal), UNARY(sqrt), UNARY(rsqrt), UNARY(exp),
-    UNARY(expm1), UNARY(log), UNARY(log1p), UNARY(sin), UNARY(cos), UNARY(tanh), UNARY(sigmoid), UNARY(erf),
-    UNARY(relu), UNARY(floor), UNARY(logical_not), UNARY(stop_gradient),
-    BINARY(add), BINARY(sub), BINARY(mul), BINARY(div), BINARY(pow), BINARY(maximum), BINARY(minimum),
-    BINARY(relu_grad), BINARY(equal), BINARY(not_equal), BINARY(less), BINARY(less_equal), BINARY(greater),
-    BINARY(greater_equal), BINARY(logical_and), BINARY(logical_or),
-    BINARY(sparse_softmax_cross_entropy),
-    TERNARY(fma), TERNARY(where),
+/* The elementwise ops, from their list. */
+#define LS_ROWS 1
+#define F_F(op, ...) {.name = #op, .unary = ls_##op},
+#define F_FF(op, ...) {.name = #op, .binary = ls_##op},
+#define F_FFF(op, ...) {.name = #op, .ternary = ls_##op},
+#define I_F F_F
+#define I_I F_F
+#define I_FF F_FF
+#define I_II F_FF
+#include "../lib/ops/elementwise.def"
+#undef LS_ROWS
+#undef F_F
+#undef F_FF
+#undef F_FFF
+#undef I_F
+#undef I_I
+#undef I_FF
+#undef I_II
+#define LS_ROWS 2
+#define F_FF(op, ...) {.name = #op, .parameter = ls_##op},
+#define F_FFF(op, ...) {.name = #op, .parameters = ls_##op},
+#include "../lib/ops/elementwise.def"
+#undef LS_ROWS
+#undef F_FF
+#undef F_FFF
+    {.name = "clip", .parameters = ls_clip}, CALL(gelu), UNARY(stop_gradient),
+    BINARY(sparse_softmax_cross_entropy), TERNARY(where),
     OF_AXIS(expand_dims), OF_AXIS(argmax), OF_AXIS(argmin), OF_AXIS(softmax), OF_AXIS(log_softmax),
     REDUCE(sum), REDUCE(mean), REDUCE(max), REDUCE(min),
     CALL(cast), CALL(reshape), CALL(broadcast_to), CALL(sum_to), CALL(transpose), CALL(slice), CALL(unslice),
@@ -470,6 +499,10 @@ static int call_op(ls_context *ls, const struct golden_case *c, const ls_tensor 
         out[0] = op->binary(in[0], in[1]);
     if (op->ternary)
         out[0] = op->ternary(in[0], in[1], in[2]);
+    if (op->parameter)
+        out[0] = op->parameter(in[0], c->real[0]);
+    if (op->parameters)
+        out[0] = op->parameters(in[0], c->real[0], c->real[1]);
     if (op->of_axis)
         out[0] = op->of_axis(in[0], axis_attr(c));
     if (op->reduce) {

@@ -14,23 +14,84 @@ extern "C" {
 /* ---- Elementwise, float32 unless said otherwise; y has the shape of a ---- */
 
 LS_API ls_tensor ls_neg(ls_tensor a);        /**< -a; also int32 */
-LS_API ls_tensor ls_abs(ls_tensor a);        /**< |a|; gradient sign(a) */
-LS_API ls_tensor ls_sign(ls_tensor a);       /**< -1, 0 or 1 (a NaN stays NaN); gradient 0 */
-LS_API ls_tensor ls_square(ls_tensor a);     /**< a * a */
+LS_API ls_tensor ls_abs(ls_tensor a);        /**< |a|; gradient sign(a); also int32 */
+LS_API ls_tensor ls_sign(ls_tensor a);       /**< -1, 0 or 1 (a NaN stays NaN); gradient 0; also int32 */
+LS_API ls_tensor ls_square(ls_tensor a);     /**< a * a; also int32, modulo 2^32 */
 LS_API ls_tensor ls_reciprocal(ls_tensor a); /**< 1 / a, correctly rounded */
 LS_API ls_tensor ls_sqrt(ls_tensor a);       /**< square root, correctly rounded; NaN below 0 */
 LS_API ls_tensor ls_rsqrt(ls_tensor a);      /**< 1 / sqrt(a) */
+LS_API ls_tensor ls_cbrt(ls_tensor a);       /**< cube root; that of a negative number is negative */
 LS_API ls_tensor ls_exp(ls_tensor a);        /**< e^a; +0 where the result is below 2^-126 */
+LS_API ls_tensor ls_exp2(ls_tensor a);       /**< 2^a */
 LS_API ls_tensor ls_expm1(ls_tensor a);      /**< e^a - 1 without cancellation near 0 */
 LS_API ls_tensor ls_log(ls_tensor a);        /**< natural logarithm; -Inf at 0, NaN below */
+LS_API ls_tensor ls_log2(ls_tensor a);       /**< logarithm to base 2; -Inf at 0, NaN below */
+LS_API ls_tensor ls_log10(ls_tensor a);      /**< logarithm to base 10; -Inf at 0, NaN below */
 LS_API ls_tensor ls_log1p(ls_tensor a);      /**< ln(1 + a) without cancellation near 0 */
 LS_API ls_tensor ls_sin(ls_tensor a);        /**< sine of a in radians */
 LS_API ls_tensor ls_cos(ls_tensor a);        /**< cosine of a in radians */
+LS_API ls_tensor ls_tan(ls_tensor a);        /**< tangent of a in radians */
+LS_API ls_tensor ls_asin(ls_tensor a);       /**< angle in [-pi/2, pi/2] whose sine is a; NaN outside [-1, 1] */
+LS_API ls_tensor ls_acos(ls_tensor a);       /**< angle in [0, pi] whose cosine is a; NaN outside [-1, 1] */
+LS_API ls_tensor ls_atan(ls_tensor a);       /**< angle in [-pi/2, pi/2] whose tangent is a */
+LS_API ls_tensor ls_sinh(ls_tensor a);       /**< (e^a - e^-a) / 2 */
+LS_API ls_tensor ls_cosh(ls_tensor a);       /**< (e^a + e^-a) / 2 */
 LS_API ls_tensor ls_tanh(ls_tensor a);       /**< hyperbolic tangent */
-LS_API ls_tensor ls_sigmoid(ls_tensor a);    /**< 1 / (1 + e^-a) */
+LS_API ls_tensor ls_asinh(ls_tensor a);      /**< inverse of sinh */
+LS_API ls_tensor ls_acosh(ls_tensor a);      /**< inverse of cosh, >= 0; NaN below 1 */
+LS_API ls_tensor ls_atanh(ls_tensor a);      /**< inverse of tanh; NaN outside [-1, 1] */
 LS_API ls_tensor ls_erf(ls_tensor a);        /**< error function, 2/sqrt(pi) * integral of e^-t^2 */
-LS_API ls_tensor ls_relu(ls_tensor a);       /**< max(a, 0); gradient 0 at 0, as in Keras */
+LS_API ls_tensor ls_erfc(ls_tensor a);       /**< 1 - erf(a) without cancellation */
+LS_API ls_tensor ls_erfinv(ls_tensor a);     /**< inverse of erf; +-Inf at +-1, NaN outside */
 LS_API ls_tensor ls_floor(ls_tensor a);      /**< largest whole number <= a; has no gradient */
+LS_API ls_tensor ls_ceil(ls_tensor a);       /**< smallest whole number >= a; has no gradient */
+LS_API ls_tensor ls_round(ls_tensor a);      /**< nearest whole number, half to even; has no gradient */
+LS_API ls_tensor ls_trunc(ls_tensor a);      /**< a without its fraction, towards 0; has no gradient */
+
+/* ---- Activations, float32; definitions and gradients at corners are those of Keras 3 ---- */
+
+LS_API ls_tensor ls_relu(ls_tensor a);         /**< max(a, 0); gradient 0 at 0, as in Keras */
+LS_API ls_tensor ls_relu6(ls_tensor a);        /**< min(max(a, 0), 6); gradient 0 at 0 and at 6 */
+LS_API ls_tensor ls_sigmoid(ls_tensor a);      /**< 1 / (1 + e^-a) */
+LS_API ls_tensor ls_log_sigmoid(ls_tensor a);  /**< ln(sigmoid(a)), without overflow */
+LS_API ls_tensor ls_hard_sigmoid(ls_tensor a); /**< a / 6 + 0.5 clipped to [0, 1]; gradient 1/6 at -3 and at 3 */
+LS_API ls_tensor ls_sparse_sigmoid(ls_tensor a); /**< (a + 1) / 2 clipped to [0, 1]; gradient 0 at -1 and at 1 */
+LS_API ls_tensor ls_silu(ls_tensor a);         /**< a * sigmoid(a), also called swish */
+LS_API ls_tensor ls_hard_silu(ls_tensor a);    /**< a * hard_sigmoid(a) */
+LS_API ls_tensor ls_hard_tanh(ls_tensor a);    /**< a clipped to [-1, 1]; gradient 1 at -1 and at 1 */
+LS_API ls_tensor ls_tanh_shrink(ls_tensor a);  /**< a - tanh(a) */
+LS_API ls_tensor ls_softplus(ls_tensor a);     /**< ln(1 + e^a), without overflow */
+LS_API ls_tensor ls_softsign(ls_tensor a);     /**< a / (1 + |a|) */
+LS_API ls_tensor ls_mish(ls_tensor a);         /**< a * tanh(softplus(a)) (Misra, 2019) */
+/**
+ * scale * (a > 0 ? a : alpha * (e^a - 1)), scale 1.0507, alpha 1.6733 (Klambauer et al., 2017); gradient
+ * scale at 0.
+ */
+LS_API ls_tensor ls_selu(ls_tensor a);
+
+/** a > 0 ? a : slope * a, with one number for the slope; gradient slope at 0. */
+LS_API ls_tensor ls_leaky_relu(ls_tensor a, float slope);
+/** a > 0 ? a : alpha * a, with a tensor of slopes that is broadcast and learned; gradient to a 0 at 0. */
+LS_API ls_tensor ls_prelu(ls_tensor a, ls_tensor alpha);
+/** a > 0 ? a : alpha * (e^a - 1) (Clevert et al., 2016); gradient alpha at 0. */
+LS_API ls_tensor ls_elu(ls_tensor a, float alpha);
+/** a > 0 ? a : alpha * (e^(a / alpha) - 1) (Barron, 2017), alpha not 0; gradient 1 at 0. */
+LS_API ls_tensor ls_celu(ls_tensor a, float alpha);
+/** a * Phi(a) with the normal distribution Phi, or its form with tanh (Hendrycks and Gimpel, 2016). */
+LS_API ls_tensor ls_gelu(ls_tensor a, bool approximate);
+/** |a| > threshold ? a : 0, threshold >= 0; gradient 0 at the threshold. */
+LS_API ls_tensor ls_hard_shrink(ls_tensor a, float threshold);
+/** a moved by `threshold` >= 0 towards 0, and 0 where it would pass it; gradient 0 at the threshold. */
+LS_API ls_tensor ls_soft_shrink(ls_tensor a, float threshold);
+/** a > threshold ? a : value; gradient 0 at the threshold. */
+LS_API ls_tensor ls_threshold(ls_tensor a, float threshold, float value);
+/** (a + sqrt(a^2 + b)) / 2, without overflow or cancellation; b > 0, 4 in Keras. */
+LS_API ls_tensor ls_squareplus(ls_tensor a, float b);
+/**
+ * min(max(a, minimum), maximum); gradient 1 at both bounds. float32 or int32, whose bounds must be whole;
+ * an infinite bound is none. LS_INVALID_ARGUMENT where minimum > maximum.
+ */
+LS_API ls_tensor ls_clip(ls_tensor a, float minimum, float maximum);
 
 /* ---- Elementwise over two inputs, broadcast; float32, and int32 where said ---- */
 
@@ -39,8 +100,19 @@ LS_API ls_tensor ls_sub(ls_tensor a, ls_tensor b);     /**< a - b; also int32, m
 LS_API ls_tensor ls_mul(ls_tensor a, ls_tensor b);     /**< a * b; also int32, modulo 2^32 */
 LS_API ls_tensor ls_div(ls_tensor a, ls_tensor b);     /**< a / b, correctly rounded */
 LS_API ls_tensor ls_pow(ls_tensor a, ls_tensor b);     /**< a^b; gradient to b is 0 where a <= 0 */
-LS_API ls_tensor ls_maximum(ls_tensor a, ls_tensor b); /**< a > b ? a : b; a tie's gradient goes to a */
-LS_API ls_tensor ls_minimum(ls_tensor a, ls_tensor b); /**< a < b ? a : b; a tie's gradient goes to a */
+LS_API ls_tensor ls_maximum(ls_tensor a, ls_tensor b); /**< a > b ? a : b; also int32; a tie's gradient goes to a */
+LS_API ls_tensor ls_minimum(ls_tensor a, ls_tensor b); /**< a < b ? a : b; also int32; a tie's gradient goes to a */
+/** floor(a / b), has no gradient; also int32, where x / 0 is 0. */
+LS_API ls_tensor ls_floor_div(ls_tensor a, ls_tensor b);
+/**
+ * What is left of a after whole multiples of b, with the sign of b; gradient to b -floor(a / b). Also
+ * int32, where x mod 0 is 0.
+ */
+LS_API ls_tensor ls_mod(ls_tensor a, ls_tensor b);
+/** The angle of the point (x, y) in [-pi, pi]; both gradients are 0 at (0, 0). */
+LS_API ls_tensor ls_atan2(ls_tensor y, ls_tensor x);
+LS_API ls_tensor ls_hypot(ls_tensor a, ls_tensor b);     /**< sqrt(a^2 + b^2) without overflow; gradients 0 at (0, 0) */
+LS_API ls_tensor ls_logaddexp(ls_tensor a, ls_tensor b); /**< ln(e^a + e^b), without overflow */
 LS_API ls_tensor ls_fma(ls_tensor a, ls_tensor b, ls_tensor c); /**< a * b + c, rounded once */
 
 /** dy where y > 0, else 0: the gradient of relu, given its result y. */
@@ -55,7 +127,13 @@ LS_API ls_tensor ls_greater(ls_tensor a, ls_tensor b);       /**< a > b */
 LS_API ls_tensor ls_greater_equal(ls_tensor a, ls_tensor b); /**< a >= b */
 LS_API ls_tensor ls_logical_and(ls_tensor a, ls_tensor b);   /**< bool and bool */
 LS_API ls_tensor ls_logical_or(ls_tensor a, ls_tensor b);    /**< bool or bool */
+LS_API ls_tensor ls_logical_xor(ls_tensor a, ls_tensor b);   /**< one bool and not the other */
 LS_API ls_tensor ls_logical_not(ls_tensor a);                /**< not bool */
+
+/* Of float32; bool results, no gradient. */
+LS_API ls_tensor ls_isnan(ls_tensor a);    /**< a is not a number */
+LS_API ls_tensor ls_isinf(ls_tensor a);    /**< a is +Inf or -Inf */
+LS_API ls_tensor ls_isfinite(ls_tensor a); /**< a is neither infinite nor NaN */
 
 /** condition ? a : b. `condition` is bool; a and b have one type; all three are broadcast. */
 LS_API ls_tensor ls_where(ls_tensor condition, ls_tensor a, ls_tensor b);
