@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How the ops of golden/cases_arrays.py are called: what moves, reduces, scans, orders, normalises.
+ * Attributes are said beside each function.
+ */
+#include <string.h>
+
+#include <lockstep/ops.h>
+
+#include "golden.h"
+
+#define CALL(op)                                                                                   \
+    static int call_##op(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+
+/* The attributes from `first` on as axes; how many in *count. */
+static const int *axes_from(const struct golden_case *c, int first, int *count, int *room)
+{
+    *count = 0;
+    for (int i = first; i < c->attrs && *count < LS_MAX_RANK; i++)
+        room[(*count)++] = (int)c->attr[i];
+    return *count ? room : NULL;
+}
+
+/* ---- Shape ---- */
+
+/* attrs: axes, or none */
+CALL(squeeze)
+{
+    int room[LS_MAX_RANK], count;
+    const int *axes = axes_from(c, 0, &count, room);
+    (void)ls;
+    out[0] = ls_squeeze(in[0], axes, count);
+    return 1;
+}
+
+/* attrs: axes, or none */
+CALL(flip)
+{
+    int room[LS_MAX_RANK], count;
+    const int *axes = axes_from(c, 0, &count, room);
+    (void)ls;
+    out[0] = ls_flip(in[0], axes, count);
+    return 1;
+}
+
+/* attrs: from, to */
+CALL(moveaxis) { return (void)ls, out[0] = ls_moveaxis(in[0], (int)c->attr[0], (int)c->attr[1]), 1; }
+CALL(swapaxes) { return (void)ls, out[0] = ls_swapaxes(in[0], (int)c->attr[0], (int)c->attr[1]), 1; }
+
+/* attrs: the axis */
+CALL(stack) { return (void)ls, out[0] = ls_stack(in, (size_t)c->inputs, (int)c->attr[0]), 1; }
+
+/* attrs: the axis; the case has as many outputs as there are parts */
+CALL(unstack)
+{
+    (void)ls;
+    ls_unstack(in[0], (int)c->attr[0], out, (size_t)c->outputs);
+    return c->outputs;
+}
+
+/* attrs: the axis, the sizes; gradients are those of the first part */
+CALL(split)
+{
+    (void)ls;
+    ls_split(in[0], c->attr + 1, (size_t)c->attrs - 1, (int)c->attr[0], out);
+    return c->outputs;
+}
+
+/* attrs: shift, axis */
+CALL(roll) { return (void)ls, out[0] = ls_roll(in[0], c->attr[0], (int)c->attr[1]), 1; }
+
+/* attrs: a multiple per dimension */
+CALL(tile) { return (void)ls, out[0] = ls_tile(in[0], c->attr), 1; }
+
+/* attrs: times, axis */
+CALL(repeat) { return (void)ls, out[0] = ls_repeat(in[0], c->attr[0], (int)c->attr[1]), 1; }
+
+/* attrs: mode, before per dimension, after per dimension. reals: the value */
+CALL(pad)
+{
+    int rank = (c->attrs - 1) / 2;
+    (void)ls;
+    out[0] = ls_pad(in[0], .before = c->attr + 1, .after = c->attr + 1 + rank, .mode = (ls_pad_mode)c->attr[0],
+                    .value = c->reals ? c->real[0] : 0.0f);
+    return 1;
+}
+
+#undef CALL
+
+/* ---- The table ---- */
+
+golden_call *golden_array_op(const char *name)
+{
+#define CALL(op) {#op, call_##op}
+    static const struct {
+        const char *name;
+        golden_call *call;
+    } ops[] = {
+        CALL(squeeze), CALL(flip), CALL(moveaxis), CALL(swapaxes), CALL(stack), CALL(unstack), CALL(split), CALL(roll),
+        CALL(tile), CALL(repeat), CALL(pad),
+    };
+#undef CALL
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (strcmp(ops[i].name, name) == 0)
+            return ops[i].call;
+    return NULL;
+}
