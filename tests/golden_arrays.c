@@ -85,6 +85,57 @@ CALL(pad)
     return 1;
 }
 
+/* ---- Reductions and scans: attrs keepdims, then axes, or none for all ---- */
+
+#define REDUCE(op)                                                                                 \
+    CALL(op)                                                                                       \
+    {                                                                                              \
+        int room[LS_MAX_RANK], count;                                                              \
+        const int *axes = axes_from(c, 1, &count, room);                                           \
+        (void)ls;                                                                                  \
+        out[0] = ls_##op(in[0], axes, count, c->attr[0] != 0);                                     \
+        return 1;                                                                                  \
+    }
+REDUCE(prod)
+REDUCE(all)
+REDUCE(any)
+REDUCE(count_nonzero)
+REDUCE(var)
+REDUCE(std)
+REDUCE(logsumexp)
+#undef REDUCE
+
+CALL(moments)
+{
+    int room[LS_MAX_RANK], count;
+    const int *axes = axes_from(c, 1, &count, room);
+    (void)ls;
+    ls_moments(in[0], axes, count, c->attr[0] != 0, &out[0], &out[1]);
+    return 2;
+}
+
+/* attrs: the order, keepdims, axes */
+CALL(norm)
+{
+    int room[LS_MAX_RANK], count;
+    const int *axes = axes_from(c, 2, &count, room);
+    (void)ls;
+    out[0] = ls_norm(in[0], (ls_norm_order)c->attr[0], axes, count, c->attr[1] != 0);
+    return 1;
+}
+
+/* attrs: axis, exclusive, reverse */
+CALL(cumsum) { return (void)ls, out[0] = ls_cumsum(in[0], (int)c->attr[0], c->attr[1] != 0, c->attr[2] != 0), 1; }
+CALL(cumprod) { return (void)ls, out[0] = ls_cumprod(in[0], (int)c->attr[0], c->attr[1] != 0, c->attr[2] != 0), 1; }
+
+/* attrs: axis, reverse */
+CALL(linear_recurrence)
+{
+    (void)ls;
+    out[0] = ls_linear_recurrence(in[0], in[1], (int)c->attr[0], c->attr[1] != 0);
+    return 1;
+}
+
 #undef CALL
 
 /* ---- The table ---- */
@@ -98,6 +149,8 @@ golden_call *golden_array_op(const char *name)
     } ops[] = {
         CALL(squeeze), CALL(flip), CALL(moveaxis), CALL(swapaxes), CALL(stack), CALL(unstack), CALL(split), CALL(roll),
         CALL(tile), CALL(repeat), CALL(pad),
+        CALL(prod), CALL(all), CALL(any), CALL(count_nonzero), CALL(var), CALL(std), CALL(logsumexp), CALL(moments),
+        CALL(norm), CALL(cumsum), CALL(cumprod), CALL(linear_recurrence),
     };
 #undef CALL
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)

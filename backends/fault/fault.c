@@ -207,6 +207,8 @@ static ls_status before(struct fault_device *f)
 #define MUTATED_copy_nd(f, a) false
 #define MUTATED_gather(f, a) false
 #define MUTATED_scatter_add(f, a) false
+#define MUTATED_scan(f, a) false
+#define MUTATED_sort(f, a) false
 #define MUTATED_random(f, a) false
 #define MUTATED_softmax(f, a) false
 #define MUTATED_sparse_xent(f, a) false
@@ -221,6 +223,8 @@ static ls_status before(struct fault_device *f)
 #define MUTATION_copy_nd(f, a) LS_OK
 #define MUTATION_gather(f, a) LS_OK
 #define MUTATION_scatter_add(f, a) LS_OK
+#define MUTATION_scan(f, a) LS_OK
+#define MUTATION_sort(f, a) LS_OK
 #define MUTATION_random(f, a) LS_OK
 #define MUTATION_softmax(f, a) LS_OK
 #define MUTATION_sparse_xent(f, a) LS_OK

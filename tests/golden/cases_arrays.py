@@ -42,9 +42,108 @@ def arrange(f):
            attrs=[0, 1, 2, 0, 1], reals=[-1.5])
 
 
+def statistics(f):
+    def random(name, *shape):
+        return Random(f"statistics/{name}").uniform(shape)
+
+    def norm(x, order, axes, keep):
+        if order == 3:
+            return tf.reduce_max(tf.abs(x), axes, keep)
+        return tf.reduce_sum(tf.abs(x), axes, keep) if order == 1 else tf.sqrt(tf.reduce_sum(x * x, axes, keep))
+
+    def product(x, axes, keep):
+        """By hand, because tf.reduce_prod has no second order where there are zeros."""
+        axes = sorted((a % len(x.shape) for a in (axes if axes else range(len(x.shape)))), reverse=True)
+        for a in axes:
+            parts = tf.unstack(x, axis=a)
+            y = tf.ones_like(parts[0]) if parts else tf.ones([d for i, d in enumerate(x.shape) if i != a], x.dtype)
+            for part in parts:
+                y = y * part
+            x = tf.expand_dims(y, a)
+        return x if keep else tf.squeeze(x, axes)
+
+    zeros = np.float32([[0, 2, -3], [1.5, 0.5, -1], [0, 0, 3], [0, 0, 0]])
+    for name, x, axes, keep in [("rows", random("prod", 3, 4), [1], 0), ("columns", random("prod", 3, 4), [0], 1),
+                                ("all", random("prod", 2, 3), [], 0), ("outer", random("prod3", 2, 3, 2), [0, -1], 0),
+                                ("zeros", zeros, [1], 0)]:
+        f.case(name, "prod", lambda x, a=axes, k=keep: product(x, a, k), [x], attrs=[keep, *axes])
+    f.exact("nothing", "prod", [np.zeros((2, 0), np.float32)], [np.float32([1, 1])], attrs=[0, 1])
+    f.exact("int32", "prod", [np.int32([[3, -5], [1 << 20, 1 << 13]])], [np.int32([-15, 0])], attrs=[0, 1])
+    flags = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 0]], np.bool_)
+    for op, function in {"all": np.all, "any": np.any}.items():
+        f.exact("rows", op, [flags], [function(flags, 1)], attrs=[0, 1])
+        f.exact("keep", op, [flags], [function(flags, 0, keepdims=True)], attrs=[1, 0])
+        f.exact("everything", op, [flags], [np.array(function(flags))], attrs=[0])
+        f.exact("nothing", op, [flags[:, :0]], [function(flags[:, :0], 1)], attrs=[0, 1])
+    x = np.float32([[0, 1, -0.0], [np.nan, 2, 1e-30]])
+    f.exact("rows", "count_nonzero", [x], [np.int32([1, 3])], attrs=[0, 1])
+    f.exact("ints", "count_nonzero", [np.int32([[4, 0], [0, 0]])], [np.int32(1)], attrs=[0])
+    f.exact("flags", "count_nonzero", [flags], [np.int32([[2, 2, 1]])], attrs=[1, 0])
+    for op, function in {"var": tf.math.reduce_variance, "std": tf.math.reduce_std}.items():
+        for name, axes, keep in [("rows", [1], 0), ("columns", [0], 1), ("all", [], 0)]:
+            f.case(name, op, lambda x, a=axes or None, k=bool(keep), o=function: o(x, a, k), [random(op, 3, 4)],
+                   attrs=[keep, *axes])
+    x = random("moments", 3, 2, 2)
+    f.exact("two", "moments", [x], [np.mean(x, (0, 1), np.float64), np.var(x.astype(np.float64), (0, 1))],
+            attrs=[0, 0, 1], bounds=[2e-6, 4e-6])
+    for name, axes, keep in [("rows", [1], 0), ("outer", [0, 2], 1), ("all", [], 0)]:
+        f.case(name, "logsumexp", lambda x, a=axes or None, k=bool(keep): tf.reduce_logsumexp(x, a, k),
+               [4 * random("logsumexp", 2, 3, 2)], attrs=[keep, *axes])
+    f.exact("extremes", "logsumexp", [np.float32([[-np.inf, -np.inf], [np.inf, 1], [1e30, 1e30], [-np.inf, 2]])],
+            [np.float32([-np.inf, np.inf, 1e30, 2])], attrs=[0, 1])
+    f.exact("nothing", "logsumexp", [np.zeros((2, 0), np.float32)], [np.float32([-np.inf, -np.inf])], attrs=[0, 1])
+    for order in (1, 2, 3):
+        for name, axes, keep in [("rows", [1], 0), ("all", [], 1)]:
+            f.case(f"{name}_{order}", "norm", lambda x, o=order, a=axes or None, k=bool(keep): norm(x, o, a, k),
+                   [random("norm", 3, 4)], attrs=[order, keep, *axes])
+    f.case("zero", "norm", lambda x: tf.reduce_sum(0 * x, 1), [np.zeros((2, 3), np.float32)], attrs=[2, 0, 1], order=1,
+           kink=True)
+    f.exact("int32", "argmax", [np.int32([[3, 7, 7], [-5, -6, -7]])], [np.int32([1, 0])], attrs=[1])
+    f.exact("int32", "argmin", [np.int32([[3, 7, 7], [-5, -6, -7]])], [np.int32([1, 1, 1])], attrs=[0])
+
+
+def scans(f):
+    def products(x, axis, exclusive, reverse):
+        """By hand, because tf.math.cumprod divides by zeros in its gradient."""
+        parts = tf.unstack(x, axis=axis)
+        y, state = [], tf.ones_like(parts[0])
+        for part in parts[::-1] if reverse else parts:
+            y.append(state if exclusive else state * part)
+            state = state * part
+        return tf.stack(y[::-1] if reverse else y, axis)
+
+    def recurrence(a, b, axis, reverse):
+        steps = list(zip(tf.unstack(a, axis=axis), tf.unstack(b, axis=axis)))
+        y, state = [], tf.zeros_like(steps[0][1])
+        for factor, addend in steps[::-1] if reverse else steps:
+            state = factor * state + addend
+            y.append(state)
+        return tf.stack(y[::-1] if reverse else y, axis)
+
+    x = Random("scans").uniform((2, 4))
+    zeros = np.float32([[0, 2, -3, 1], [1, 0, 0, 2], [2, -1, 0.5, 0]])
+    for form in range(4):
+        exclusive, reverse = bool(form & 1), bool(form & 2)
+        name = ("exclusive" if exclusive else "inclusive") + ("_reverse" if reverse else "")
+        attrs = [1, exclusive, reverse]
+        f.case(name, "cumsum", lambda x, e=exclusive, r=reverse: tf.cumsum(x, 1, e, r), [x], attrs=attrs)
+        f.case(name, "cumprod", lambda x, e=exclusive, r=reverse: products(x, 1, e, r), [x], attrs=attrs)
+        f.case("zeros_" + name, "cumprod", lambda x, e=exclusive, r=reverse: products(x, 1, e, r), [zeros], attrs=attrs)
+    f.case("columns", "cumsum", lambda x: tf.cumsum(x, 0), [x], attrs=[-2, 0, 0])
+    f.case("empty", "cumsum", lambda x: tf.cumsum(x, 1), [x[:, :0]], attrs=[1, 0, 0])
+    f.exact("int32", "cumsum", [np.int32([1, -2, 2147483647, 5])], [np.int32([1, -1, 2147483646, -2147483645])],
+            attrs=[0, 0, 0])
+    f.exact("int32", "cumprod", [np.int32([3, -2, 1 << 30, 5])], [np.int32([3, -6, -2147483648, -2147483648])],
+            attrs=[0, 0, 0])
+    for name, axis, reverse in [("rows", 1, 0), ("back", 1, 1), ("columns", 0, 0)]:
+        a = Random(f"recurrence/{name}").uniform((2, 4))
+        f.case(name, "linear_recurrence", lambda a, b, t=axis, r=reverse: recurrence(a, b, t, r), [a, x],
+               attrs=[axis, reverse])
+
+
 def families():
     result = []
-    for name, fill in {"arrange": arrange}.items():
+    for name, fill in {"arrange": arrange, "statistics": statistics, "scans": scans}.items():
         result.append(Family(name))
         fill(result[-1])
     return result
