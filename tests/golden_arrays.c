@@ -136,6 +136,69 @@ CALL(linear_recurrence)
     return 1;
 }
 
+/* ---- Networks ---- */
+
+static ls_tensor optional(const struct golden_case *c, const ls_tensor *in, int i)
+{
+    return i < c->inputs ? in[i] : (ls_tensor){0};
+}
+
+CALL(softmax_cross_entropy) { return (void)ls, (void)c, out[0] = ls_softmax_cross_entropy(in[0], in[1]), 1; }
+CALL(sigmoid_cross_entropy) { return (void)ls, (void)c, out[0] = ls_sigmoid_cross_entropy(in[0], in[1]), 1; }
+CALL(embedding_lookup) { return (void)ls, (void)c, out[0] = ls_embedding_lookup(in[0], in[1]), 1; }
+
+/* attrs: how many segments */
+CALL(segment_sum) { return (void)ls, out[0] = ls_segment_sum(in[0], in[1], c->attr[0]), 1; }
+
+/* inputs: a, mean, variance, offset, scale. reals: epsilon */
+CALL(batch_normalization)
+{
+    (void)ls;
+    out[0] = ls_batch_normalization(in[0], in[1], in[2], optional(c, in, 3), optional(c, in, 4), c->real[0]);
+    return 1;
+}
+
+/* inputs: a, scale, offset. attrs: the axis, or the groups. reals: epsilon */
+CALL(layer_normalization)
+{
+    (void)ls;
+    out[0] = ls_layer_normalization(in[0], (int)c->attr[0], optional(c, in, 1), optional(c, in, 2), c->real[0]);
+    return 1;
+}
+
+CALL(rms_normalization)
+{
+    return (void)ls, out[0] = ls_rms_normalization(in[0], (int)c->attr[0], optional(c, in, 1), c->real[0]), 1;
+}
+
+CALL(group_normalization)
+{
+    (void)ls;
+    out[0] = ls_group_normalization(in[0], c->attr[0], optional(c, in, 1), optional(c, in, 2), c->real[0]);
+    return 1;
+}
+
+/* attrs: the seed. reals: the rate */
+CALL(dropout)
+{
+    ls_set_random_seed(ls, (uint64_t)c->attr[0]);
+    out[0] = ls_dropout(in[0], c->real[0]);
+    return 1;
+}
+
+/* inputs: query, key, value, mask. attrs: causal. reals: the scale */
+CALL(attention)
+{
+    (void)ls;
+    out[0] = ls_attention(in[0], .key = in[1], .value = in[2], .mask = optional(c, in, 3), .causal = c->attr[0] != 0,
+                          .scale = c->reals ? c->real[0] : 0.0f);
+    return 1;
+}
+
+/* attrs: height, width */
+CALL(resize_nearest) { return (void)ls, out[0] = ls_resize_nearest(in[0], c->attr[0], c->attr[1]), 1; }
+CALL(resize_bilinear) { return (void)ls, out[0] = ls_resize_bilinear(in[0], c->attr[0], c->attr[1]), 1; }
+
 #undef CALL
 
 /* ---- The table ---- */
@@ -151,6 +214,9 @@ golden_call *golden_array_op(const char *name)
         CALL(tile), CALL(repeat), CALL(pad),
         CALL(prod), CALL(all), CALL(any), CALL(count_nonzero), CALL(var), CALL(std), CALL(logsumexp), CALL(moments),
         CALL(norm), CALL(cumsum), CALL(cumprod), CALL(linear_recurrence),
+        CALL(softmax_cross_entropy), CALL(sigmoid_cross_entropy), CALL(embedding_lookup), CALL(segment_sum),
+        CALL(batch_normalization), CALL(layer_normalization), CALL(rms_normalization), CALL(group_normalization),
+        CALL(dropout), CALL(attention), CALL(resize_nearest), CALL(resize_bilinear),
     };
 #undef CALL
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)

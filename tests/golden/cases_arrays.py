@@ -141,9 +141,99 @@ def scans(f):
                attrs=[axis, reverse])
 
 
+def layers(f):
+    def random(name, *shape, low=-2.0, high=2.0):
+        return Random(f"layers/{name}").uniform(shape, low, high)
+
+    def normalize(x, axes, epsilon):
+        centred = x - tf.reduce_mean(x, axes, keepdims=True)
+        return centred / tf.sqrt(tf.reduce_mean(centred * centred, axes, keepdims=True) + epsilon)
+
+    epsilon = np.float32(0.125)  # exact in both precisions
+    f.case("whole", "batch_normalization", lambda x, m, v, b, s: (x - m) / tf.sqrt(v + epsilon) * s + b,
+           [random("x", 3, 2), random("m", 2), random("v", 2, low=0.5), random("b", 2), random("s", 2)], reals=[epsilon])
+    f.case("bare", "batch_normalization", lambda x, m, v: (x - m) / tf.sqrt(v + epsilon),
+           [random("x", 3, 2), random("m", 2), random("v", 2, low=0.5)], reals=[epsilon])
+    f.case("last", "layer_normalization", lambda x, s, b: normalize(x, [-1], epsilon) * s + b,
+           [random("x", 3, 4), random("s", 4), random("b", 4)], attrs=[-1], reals=[epsilon])
+    f.case("two", "layer_normalization", lambda x: normalize(x, [1, 2], epsilon), [random("x", 2, 2, 3)], attrs=[1],
+           reals=[epsilon])
+    f.case("last", "rms_normalization",
+           lambda x, s: x / tf.sqrt(tf.reduce_mean(x * x, -1, keepdims=True) + epsilon) * s,
+           [random("x", 3, 4), random("s", 4)], attrs=[-1], reals=[epsilon])
+    f.case("images", "group_normalization",
+           lambda x, s, b: tf.reshape(normalize(tf.reshape(x, (2, 3, 2, 2)), [1, 3], epsilon), (2, 3, 4)) * s + b,
+           [random("x", 2, 3, 4), random("s", 4), random("b", 4)], attrs=[2], reals=[epsilon])
+
+    from cases_random import uniform
+    for seed, rate in ((3, 0.5), (42, 0.2)):
+        rate = np.float32(rate)
+        scale = np.float32(1) / (np.float32(1) - rate)
+        kept = uniform(seed, 0, (3, 4), 0, 1) >= float(rate)
+        f.case(f"seed_{seed}", "dropout", lambda x, k=kept, s=float(scale): tf.where(k, x * tf.cast(s, x.dtype), 0 * x),
+               [random("dropout", 3, 4)], attrs=[seed], reals=[rate])
+    f.case("none", "dropout", tf.identity, [random("dropout", 3)], attrs=[0], reals=[0])
+
+    f.case("rows", "embedding_lookup", lambda t, i: tf.gather(t, i), [random("table", 4, 2), np.int32([[3, 0], [3, 1]])])
+    f.case("unsorted", "segment_sum", lambda x, i: tf.math.unsorted_segment_sum(x, i, 4),
+           [random("segments", 5, 2), np.int32([2, 0, 2, 3, 0])], attrs=[4])
+    labels = tf.nn.softmax(random("labels", 3, 4)).numpy()
+    f.case("soft", "softmax_cross_entropy", lambda z, x: -tf.reduce_sum(z * tf.nn.log_softmax(x), -1),
+           [labels, random("logits", 3, 4, low=-4.0, high=4.0)])
+    f.case("random", "sigmoid_cross_entropy",
+           lambda z, x: tf.math.softplus(x) - x * z,
+           [random("z", 2, 4, low=0.0, high=1.0), random("logits2", 2, 4, low=-6.0, high=6.0)])
+    f.case("zero", "sigmoid_cross_entropy", lambda z, x: tf.math.softplus(x) - x * z,
+           [np.float32([1, 0, 0.5]), np.float32([0, 0, 0])], kink=True)
+    f.case("large", "sigmoid_cross_entropy", lambda z, x: tf.math.softplus(x) - x * z,
+           [np.float32([1, 0, 1, 0]), np.float32([1000, 1000, -1000, -1000])], order=1, kink=True)
+
+    def attention(q, k, v, mask=None, scale=None):
+        s = tf.matmul(q, k, transpose_b=True) * tf.cast(scale or 1 / np.sqrt(np.float32(q.shape[-1])), q.dtype)
+        if mask is None:
+            return tf.matmul(tf.nn.softmax(s), v)
+        e = tf.where(mask, tf.exp(s), tf.zeros_like(s))
+        total = tf.reduce_sum(e, -1, keepdims=True)
+        return tf.matmul(e / tf.where(total > 0, total, tf.ones_like(total)), v)
+
+    q, k, v = random("q", 2, 3, 4), random("k", 2, 3, 4), random("v", 2, 3, 2)
+    f.case("plain", "attention", attention, [q, k, v], attrs=[0])
+    f.case("scaled", "attention", lambda q, k, v: attention(q, k, v, scale=0.25), [q[0], k[0], v[0]], attrs=[0],
+           reals=[0.25])
+    f.case("causal", "attention", lambda q, k, v: attention(q, k, v, np.tril(np.ones((3, 3), bool))), [q[0], k[0], v[0]],
+           attrs=[1])
+    mask = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]], bool)
+    f.case("masked", "attention", lambda q, k, v, m: attention(q, k, v, m), [q[0], k[0], v[0], mask], attrs=[0])
+    f.case("both", "attention", lambda q, k, v, m: attention(q, k, v, m & np.tril(np.ones((3, 3), bool))),
+           [q[0], k[0], v[0], mask], attrs=[1])
+
+    image = random("image", 1, 3, 4, 2)
+    for name, height, width in [("up", 5, 7), ("down", 2, 3), ("double", 6, 8), ("same", 3, 4), ("one", 1, 1)]:
+        f.case(name, "resize_nearest", lambda x, s=(height, width): resized(x, s, False), [image], attrs=[height, width])
+        f.case(name, "resize_bilinear", lambda x, s=(height, width): resized(x, s, True), [image], attrs=[height, width])
+
+
+def resized(x, size, linear):
+    """tf.image.resize by matrices, because it has no float64 gradient. Checked against it."""
+    def matrix(n, m):
+        w = np.zeros((m, n))
+        for i in range(m):
+            at = (i + 0.5) * n / m - (0.5 if linear else 0)
+            at = min(max(at, 0), n - 1)
+            low = int(np.floor(at))
+            w[i, low] += 1 - (at - low) if linear else 1
+            if linear and low + 1 < n:
+                w[i, low + 1] += at - low
+        return tf.constant(w, x.dtype)
+    y = tf.einsum("hi,wj,bijc->bhwc", matrix(x.shape[1], size[0]), matrix(x.shape[2], size[1]), x)
+    theirs = tf.image.resize(tf.cast(x, tf.float32), size, "bilinear" if linear else "nearest")
+    np.testing.assert_allclose(y, theirs, atol=1e-5)
+    return y
+
+
 def families():
     result = []
-    for name, fill in {"arrange": arrange, "statistics": statistics, "scans": scans}.items():
+    for name, fill in {"layers": layers, "arrange": arrange, "statistics": statistics, "scans": scans}.items():
         result.append(Family(name))
         fill(result[-1])
     return result
