@@ -199,6 +199,79 @@ CALL(attention)
 CALL(resize_nearest) { return (void)ls, out[0] = ls_resize_nearest(in[0], c->attr[0], c->attr[1]), 1; }
 CALL(resize_bilinear) { return (void)ls, out[0] = ls_resize_bilinear(in[0], c->attr[0], c->attr[1]), 1; }
 
+/* ---- Linear algebra ---- */
+
+CALL(dot) { return (void)ls, (void)c, out[0] = ls_dot(in[0], in[1]), 1; }
+CALL(outer) { return (void)ls, (void)c, out[0] = ls_outer(in[0], in[1]), 1; }
+
+/* attrs: axes of a, then as many of b */
+CALL(tensordot)
+{
+    int room[LS_MAX_RANK], count;
+    axes_from(c, 0, &count, room);
+    (void)ls;
+    out[0] = ls_tensordot(in[0], in[1], room, room + count / 2, count / 2);
+    return 1;
+}
+
+/* attrs: the characters of the equation */
+CALL(einsum)
+{
+    char equation[GOLDEN_ATTRS + 1] = "";
+    for (int i = 0; i < c->attrs; i++)
+        equation[i] = (char)c->attr[i];
+    (void)ls;
+    out[0] = ls_einsum(equation, in, c->inputs);
+    return 1;
+}
+
+/* ---- Index and order ---- */
+
+/* attrs: the axis */
+CALL(take_along_axis) { return (void)ls, out[0] = ls_take_along_axis(in[0], in[1], (int)c->attr[0]), 1; }
+CALL(gather_nd) { return (void)ls, (void)c, out[0] = ls_gather_nd(in[0], in[1]), 1; }
+CALL(scatter_update) { return (void)ls, out[0] = ls_scatter_update(in[0], in[1], in[2], (int)c->attr[0]), 1; }
+
+/* attrs: axis, descending */
+CALL(sort) { return (void)ls, out[0] = ls_sort(in[0], (int)c->attr[0], c->attr[1] != 0), 1; }
+CALL(argsort) { return (void)ls, out[0] = ls_argsort(in[0], (int)c->attr[0], c->attr[1] != 0), 1; }
+
+/* attrs: k, whether the positions come too */
+CALL(top_k)
+{
+    (void)ls;
+    ls_top_k(in[0], c->attr[0], &out[0], &out[1]);
+    return c->attr[1] ? 2 : 1;
+}
+
+/* attrs: right */
+CALL(searchsorted) { return (void)ls, out[0] = ls_searchsorted(in[0], in[1], c->attr[0] != 0), 1; }
+
+/* attrs: k */
+CALL(tril) { return (void)ls, out[0] = ls_tril(in[0], c->attr[0]), 1; }
+CALL(triu) { return (void)ls, out[0] = ls_triu(in[0], c->attr[0]), 1; }
+CALL(diag) { return (void)ls, (void)c, out[0] = ls_diag(in[0]), 1; }
+CALL(diag_part) { return (void)ls, (void)c, out[0] = ls_diag_part(in[0]), 1; }
+CALL(eye) { return (void)in, out[0] = ls_eye(ls, c->attr[0], c->attr[1]), 1; }
+
+CALL(range)
+{
+    (void)in;
+    out[0] = ls_range(ls, (int32_t)c->attr[0], (int32_t)c->attr[1], (int32_t)c->attr[2]);
+    return 1;
+}
+
+/* attrs: n. reals: start, stop */
+CALL(linspace) { return (void)in, out[0] = ls_linspace(ls, c->real[0], c->real[1], c->attr[0]), 1; }
+
+/* attrs: matrix indexing */
+CALL(meshgrid)
+{
+    (void)ls;
+    ls_meshgrid(in, c->inputs, c->attr[0] != 0, out);
+    return c->inputs;
+}
+
 #undef CALL
 
 /* ---- The table ---- */
@@ -217,6 +290,10 @@ golden_call *golden_array_op(const char *name)
         CALL(softmax_cross_entropy), CALL(sigmoid_cross_entropy), CALL(embedding_lookup), CALL(segment_sum),
         CALL(batch_normalization), CALL(layer_normalization), CALL(rms_normalization), CALL(group_normalization),
         CALL(dropout), CALL(attention), CALL(resize_nearest), CALL(resize_bilinear),
+        CALL(dot), CALL(outer), CALL(tensordot), CALL(einsum),
+        CALL(take_along_axis), CALL(gather_nd), CALL(scatter_update), CALL(sort), CALL(argsort), CALL(top_k),
+        CALL(searchsorted), CALL(tril), CALL(triu), CALL(diag), CALL(diag_part), CALL(eye), CALL(range),
+        CALL(linspace), CALL(meshgrid),
     };
 #undef CALL
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)

@@ -231,9 +231,80 @@ def resized(x, size, linear):
     return y
 
 
+def algebra(f):
+    def random(name, *shape):
+        return Random(f"algebra/{name}").uniform(shape)
+
+    f.case("vectors", "dot", lambda a, b: tf.tensordot(a, b, 1), [random("a", 5), random("b", 5)])
+    f.case("empty", "dot", lambda a, b: tf.tensordot(a, b, 1), [random("a", 0), random("b", 0)])
+    f.case("vectors", "outer", lambda a, b: tf.tensordot(a, b, 0), [random("a", 2), random("b", 3)])
+    for name, a, b, axes_a, axes_b in [("one", (2, 3, 2), (3, 2), [1], [0]), ("two", (2, 3, 2), (2, 4, 3), [1, 2], [2, 0]),
+                                       ("all", (2, 3), (3, 2), [1, 0], [0, 1]), ("none", (2,), (3, 1), [], [])]:
+        f.case(name, "tensordot", lambda a, b, x=axes_a, y=axes_b: tf.tensordot(a, b, [x, y]),
+               [random("left", *a), random("right", *b)], attrs=[*axes_a, *axes_b])
+    for equation, *shapes in [("ij,jk->ik", (2, 3), (3, 2)), ("bij,bkj->bik", (2, 2, 3), (2, 2, 3)),
+                              ("bqhd,bkhd->bhqk", (1, 2, 2, 3), (1, 3, 2, 3)), ("i,j->ji", (2,), (3,)),
+                              ("ij,ij->", (2, 3), (2, 3)), ("ijk,kl->il", (2, 3, 2), (2, 2)), ("ij->ji", (2, 3)),
+                              ("ii->i", (3, 3)), ("ii->", (3, 3)), ("ijk->k", (2, 2, 3)), ("iji,ik->kj", (2, 3, 2), (2, 2)),
+                              ("ab,ab->ab", (2, 2), (2, 2)), (",i->i", (), (3,))]:
+        name = equation.replace("->", "_to_").replace(",", "_")
+        f.case(name, "einsum", lambda *x, e=equation: tf.einsum(e, *x) if "iji" not in e else
+               tf.einsum("ij,ik->kj", tf.einsum("iji->ij", x[0]), x[1]),
+               [random(f"{name}{i}", *s) for i, s in enumerate(shapes)], attrs=[ord(c) for c in equation])
+
+
+def order(f):
+    def random(name, *shape):
+        return Random(f"order/{name}").uniform(shape)
+
+    x = random("take", 3, 4)
+    for axis, indices in ((1, [[3, 0], [1, 1], [2, 0]]), (0, [[2, 0, 1, 2]])):
+        indices = np.int32(indices)
+        f.case(f"axis_{axis}", "take_along_axis",
+               lambda x, i, a=axis: tf.experimental.numpy.take_along_axis(x, i, a), [x, indices], attrs=[axis])
+    f.case("rows", "gather_nd", lambda x, i: tf.gather_nd(x, i), [random("nd", 3, 2, 2), np.int32([[2, 1], [0, 0], [2, 1]])])
+    f.case("elements", "gather_nd", lambda x, i: tf.gather_nd(x, i), [random("nd", 2, 3), np.int32([[[1, 2]], [[0, 1]]])])
+    f.case("first", "scatter_update", lambda x, i, u: tf.tensor_scatter_nd_update(x, i[:, None], u),
+           [random("base", 4, 2), np.int32([2, 0]), random("updates", 2, 2)], attrs=[0])
+    # The last of two updates of row 1 wins and has the gradient.
+    f.case("twice", "scatter_update", lambda x, i, u: tf.stack([x[:, 0], u[:, 2], u[:, 1]], 1),
+           [random("base", 2, 3), np.int32([1, 2, 1]), random("updates", 2, 3)], attrs=[1])
+    for name, axis, descending in [("rows", 1, 0), ("columns", 0, 1)]:
+        f.case(name, "sort", lambda x, a=axis, d=descending: tf.sort(x, a, "DESCENDING" if d else "ASCENDING"),
+               [random("sort", 3, 5)], attrs=[axis, descending])
+    nan, inf = np.nan, np.inf
+    special = np.float32([[2, nan, -inf, 0.0, -0.0, inf, -1, 2]])
+    f.exact("special", "argsort", [special], [np.int32([[2, 6, 3, 4, 0, 7, 5, 1]])], attrs=[-1, 0])
+    f.exact("special_descending", "argsort", [special], [np.int32([[5, 0, 7, 3, 4, 6, 2, 1]])], attrs=[-1, 1])
+    f.exact("int32", "argsort", [np.int32([3, -2147483648, 2147483647, 3, -1])], [np.int32([1, 4, 0, 3, 2])], attrs=[0, 0])
+    f.exact("int32", "sort", [np.int32([3, -7, 9, 3])], [np.int32([9, 3, 3, -7])], attrs=[0, 1])
+    f.case("values", "top_k", lambda x: tf.math.top_k(x, 2)[0], [random("top", 3, 4)], attrs=[2, 0])
+    f.exact("ties", "top_k", [np.float32([1, 3, 3, 2, 3])], [np.float32([3, 3, 3]), np.int32([1, 2, 4])], attrs=[3, 1])
+    ladder, values = np.float32([-1, 0, 0, 2.5, 7]), np.float32([[0, -3, 7], [2, 8, 2.5]])
+    for right, side in enumerate(("left", "right")):
+        f.exact(side, "searchsorted", [ladder, values], [np.searchsorted(ladder, values, side).astype(np.int32)],
+                attrs=[right])
+    f.exact("empty", "searchsorted", [ladder[:0], values], [np.zeros((2, 3), np.int32)], attrs=[0])
+    for k in (0, 1, -1, 9):
+        f.case(f"k_{k}", "tril", lambda x, k=k: x * np.tril(np.ones((2, 4)), k), [random("tri", 2, 2, 4)], attrs=[k])
+        f.case(f"k_{k}", "triu", lambda x, k=k: x * np.triu(np.ones((4, 3)), k), [random("tri", 4, 3)], attrs=[k])
+    f.case("batch", "diag", tf.linalg.diag, [random("diag", 2, 3)])
+    f.case("wide", "diag_part", tf.linalg.diag_part, [random("diag", 2, 2, 3)])
+    f.case("tall", "diag_part", tf.linalg.diag_part, [random("diag", 3, 2)])
+    f.exact("wide", "eye", [], [np.eye(2, 3, dtype=np.float32)], attrs=[2, 3])
+    for name, *args in [("up", 3, 10, 3), ("down", 2, -5, -2), ("none", 3, 1, 1)]:
+        f.exact(name, "range", [], [np.arange(*args, dtype=np.int32)], attrs=args)
+    for name, start, stop, n in [("five", -1, 2, 5), ("one", 3, 4, 1), ("none", 0, 1, 0), ("seven", 0.1, 0.7, 7)]:
+        truth = np.linspace(np.float32(start), np.float32(stop), n)
+        f.exact(name, "linspace", [], [truth], attrs=[n], reals=[start, stop], bounds=[4e-7])
+    x, y = random("grid_x", 3), random("grid_y", 2)
+    for matrix, name in enumerate(("xy", "ij")):
+        f.exact(name, "meshgrid", [x, y], [g.copy() for g in np.meshgrid(x, y, indexing=name)], attrs=[matrix])
+
+
 def families():
     result = []
-    for name, fill in {"layers": layers, "arrange": arrange, "statistics": statistics, "scans": scans}.items():
+    for name, fill in {"algebra": algebra, "order": order, "layers": layers, "arrange": arrange, "statistics": statistics, "scans": scans}.items():
         result.append(Family(name))
         fill(result[-1])
     return result
