@@ -272,6 +272,72 @@ CALL(meshgrid)
     return c->inputs;
 }
 
+/* ---- Random: attrs the seed, the number of draws before, then the shape ---- */
+
+static ls_shape drawn_shape(ls_context *ls, const struct golden_case *c, int first)
+{
+    ls_set_random_seed(ls, (uint64_t)c->attr[0]);
+    for (int64_t i = 0; i < c->attr[1]; i++)
+        ls_random_uniform(ls, LS_SHAPE(1), 0.0f, 1.0f);
+    return ls_shape_of(c->attrs - first, c->attr + first);
+}
+
+CALL(random_truncated_normal)
+{
+    (void)in;
+    out[0] = ls_random_truncated_normal(ls, drawn_shape(ls, c, 2), c->real[0], c->real[1]);
+    return 1;
+}
+
+CALL(random_bernoulli) { return (void)in, out[0] = ls_random_bernoulli(ls, drawn_shape(ls, c, 2), c->real[0]), 1; }
+
+/* attrs: seed, draws before, low, high, shape */
+CALL(random_randint)
+{
+    ls_shape shape = drawn_shape(ls, c, 4);
+    (void)in;
+    out[0] = ls_random_randint(ls, shape, (int32_t)c->attr[2], (int32_t)c->attr[3]);
+    return 1;
+}
+
+CALL(random_categorical)
+{
+    ls_shape samples = drawn_shape(ls, c, 2);
+    out[0] = ls_random_categorical(in[0], samples.dim[0]);
+    return 1;
+}
+
+CALL(random_permutation)
+{
+    ls_shape shape = drawn_shape(ls, c, 2);
+    (void)in;
+    out[0] = ls_random_permutation(ls, shape.dim[0]);
+    return 1;
+}
+
+/* attrs: seed, draws before, axis */
+CALL(random_shuffle)
+{
+    drawn_shape(ls, c, 2);
+    out[0] = ls_random_shuffle(in[0], (int)c->attr[2]);
+    return 1;
+}
+
+/* The draw after the state was read; again from the saved state, under another seed. */
+CALL(set_random_state)
+{
+    ls_shape shape = drawn_shape(ls, c, 2);
+    ls_random_state state;
+    (void)in;
+    ls_get_random_state(ls, &state);
+    out[0] = ls_random_uniform(ls, shape, 0.0f, 1.0f);
+    ls_random_uniform(ls, shape, 0.0f, 1.0f);
+    ls_set_random_seed(ls, 99);
+    ls_set_random_state(ls, &state);
+    out[1] = ls_random_uniform(ls, shape, 0.0f, 1.0f);
+    return 2;
+}
+
 #undef CALL
 
 /* ---- The table ---- */
@@ -294,6 +360,8 @@ golden_call *golden_array_op(const char *name)
         CALL(take_along_axis), CALL(gather_nd), CALL(scatter_update), CALL(sort), CALL(argsort), CALL(top_k),
         CALL(searchsorted), CALL(tril), CALL(triu), CALL(diag), CALL(diag_part), CALL(eye), CALL(range),
         CALL(linspace), CALL(meshgrid),
+        CALL(random_truncated_normal), CALL(random_bernoulli), CALL(random_randint), CALL(random_categorical),
+        CALL(random_permutation), CALL(random_shuffle), CALL(set_random_state),
     };
 #undef CALL
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)

@@ -302,9 +302,49 @@ def order(f):
         f.exact(name, "meshgrid", [x, y], [g.copy() for g in np.meshgrid(x, y, indexing=name)], attrs=[matrix])
 
 
+def draws(f):
+    from cases_random import normal, uniform, words
+
+    def normals(seed, step, stream, n):
+        """As normal of cases_random, with a stream."""
+        counter = tf.constant([stream << 32, step], tf.uint64)
+        w = tf.raw_ops.StatelessRandomUniformFullIntV2(shape=[n], key=tf.constant([seed], tf.uint64), counter=counter,
+                                                       alg=1, dtype=tf.uint32).numpy()
+        w = (w >> 8).astype(np.float64).reshape(-1, 2)
+        radius, turn = np.sqrt(-2 * np.log((w[:, 0] + 1) * 2.0**-24)), 2 * np.pi * w[:, 1] * 2.0**-24
+        return np.stack([radius * np.cos(turn), radius * np.sin(turn)], 1).reshape(-1)
+
+    np.testing.assert_array_equal(normals(5, 1, 0, 8), normal(5, 1, (8,), 0, 1))
+    z = normals(11, 1, 0, 200)
+    assert (np.abs(z) > 2).any()
+    for stream in range(1, 8):
+        z = np.where(np.abs(z) <= 2, z, normals(11, 1, stream, 200))
+    f.exact("many", "random_truncated_normal", [], [0.5 + 2 * z], attrs=[11, 1, 200], reals=[0.5, 2], bounds=[1e-5])
+    for name, seed, before, p in [("some", 3, 0, 0.25), ("never", 3, 0, 0), ("always", 4, 1, 1)]:
+        f.exact(name, "random_bernoulli", [], [uniform(seed, before, (3, 7), 0, 1) < float(np.float32(p))],
+                attrs=[seed, before, 3, 7], reals=[p])
+    for name, low, high in [("dice", 1, 7), ("one", -3, -2), ("large", -(1 << 23), 1 << 23)]:
+        truth = low + np.floor(uniform(8, 2, (4, 5), 0, 1) * (high - low)).astype(np.int32)
+        f.exact(name, "random_randint", [], [truth.astype(np.int32)], attrs=[8, 2, low, high, 4, 5])
+    logits = np.float32([[0, 1, -2, 0.5], [5, 0, 0, -np.inf]])
+    with np.errstate(divide="ignore"):
+        gumbel = -np.log(-np.log(uniform(21, 0, (2, 30, 4), 0, 1)))
+    scores = np.sort(logits[:, None] + gumbel, -1)
+    assert (scores[..., -1] - scores[..., -2]).min() > 1e-4
+    f.exact("rows", "random_categorical", [logits], [np.argmax(logits[:, None] + gumbel, -1).astype(np.int32)],
+            attrs=[21, 0, 30])
+    order = np.argsort(words(6, 1, 20).view(np.int32), kind="stable").astype(np.int32)
+    f.exact("twenty", "random_permutation", [], [order], attrs=[6, 1, 20])
+    f.exact("none", "random_permutation", [], [order[:0]], attrs=[6, 1, 0])
+    f.case("columns", "random_shuffle", lambda x: tf.gather(x, order, axis=1), [Random("shuffle").uniform((2, 20))],
+           attrs=[6, 1, 1])
+    truth = uniform(7, 2, (5,), 0, 1)
+    f.exact("restored", "set_random_state", [], [truth, truth], attrs=[7, 2, 5], covers=["get_random_state"])
+
+
 def families():
     result = []
-    for name, fill in {"algebra": algebra, "order": order, "layers": layers, "arrange": arrange, "statistics": statistics, "scans": scans}.items():
+    for name, fill in {"draws": draws, "algebra": algebra, "order": order, "layers": layers, "arrange": arrange, "statistics": statistics, "scans": scans}.items():
         result.append(Family(name))
         fill(result[-1])
     return result
