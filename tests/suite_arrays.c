@@ -18,10 +18,10 @@ static void expect(struct suite *s, ls_context *ls, ls_status status, const char
 }
 
 /* Asks for nil, and for the error. */
-#define REFUSED(op, status, part)                                                                  \
-    do {                                                                                           \
-        suite_check(s, ls_is_nil(op), part, "is not nil");                                         \
-        expect(s, ls, status, part);                                                               \
+#define REFUSED(op, status, part)                          \
+    do {                                                   \
+        suite_check(s, ls_is_nil(op), part, "is not nil"); \
+        expect(s, ls, status, part);                       \
     } while (0)
 
 static void shapes(struct suite *s, ls_context *ls)
@@ -119,7 +119,8 @@ static void body(void *user, const ls_tensor *in, ls_tensor *out)
     x = ls_scatter_update(x, ls_random_permutation(x.context, 3), ls_exp(three), 0);
     ls_shape shape = ls_shape_of_tensor(x);
     x = ls_resize_bilinear(ls_reshape(x, LS_SHAPE(1, shape.dim[0], shape.dim[1], 1)), 5, 9);
-    out[0] = ls_add(ls_logsumexp(x, NULL, 0, false), ls_random_truncated_normal(x.context, LS_SCALAR_SHAPE, 0.0f, 1.0f));
+    out[0] =
+        ls_add(ls_logsumexp(x, NULL, 0, false), ls_random_truncated_normal(x.context, LS_SCALAR_SHAPE, 0.0f, 1.0f));
 }
 
 /* Eager, recorded and replayed: the same numbers from the same state, others from another. */

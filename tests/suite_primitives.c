@@ -504,10 +504,11 @@ static void scans(struct duel *d, int64_t outer, int64_t r, int64_t inner)
     char name[96];
     struct array factor = make(d, LS_FLOAT32, n, PLAIN, -1.1, 1.1), addend = floats(d, n, ORDER), out = floats(d, n, PLAIN);
     struct array whole = make(d, LS_INT32, n, PLAIN, 0, 0);
+    struct array near_one = make(d, LS_FLOAT32, n, PLAIN, 0.998, 1.002); /* products stay normal numbers */
     for (int form = 0; form < 20; form++) {
         struct ls_scan_args args = {.dtype = form < 12 ? LS_FLOAT32 : LS_INT32, .outer = outer, .r = r, .inner = inner};
         bool factors = form < 8 || form >= 16, addends = form < 4 || (form >= 8 && form < 16);
-        const struct array *f = form < 12 ? &factor : &whole, *a = form < 12 ? &addend : &whole;
+        const struct array *f = form < 4 ? &factor : form < 12 ? &near_one : &whole, *a = form < 12 ? &addend : &whole;
         args.reverse = form & 1;
         args.exclusive = form & 2;
         snprintf(name, sizeof name, "scan form=%d (%lld, %lld, %lld)", form, (long long)outer, (long long)r, (long long)inner);
@@ -519,6 +520,7 @@ static void scans(struct duel *d, int64_t outer, int64_t r, int64_t inner)
     drop(d, &addend);
     drop(d, &out);
     drop(d, &whole);
+    drop(d, &near_one);
 }
 
 static void sorts(struct duel *d, int64_t outer, int64_t r)

@@ -13,7 +13,8 @@ static float next_float(enum form form, float s, float factor, float addend)
     return form == RECURRENCE ? fmaf(factor, s, addend) : form == PRODUCTS ? s * factor : s + addend;
 }
 
-static void scan_one(enum form form, ls_dtype dtype, int64_t outer, int64_t r, int64_t inner, bool reverse, bool exclusive)
+static void scan_one(enum form form, ls_dtype dtype, int64_t outer, int64_t r, int64_t inner, bool reverse,
+                     bool exclusive)
 {
     int64_t n = outer * r * inner;
     void *factor = draw_elements(dtype, n), *addend = draw_elements(dtype, n);
@@ -37,8 +38,15 @@ static void scan_one(enum form form, ls_dtype dtype, int64_t outer, int64_t r, i
              (long long)r, (long long)inner);
     for (int d = 0; d < device_count; d++) {
         struct ls_buffer *f = upload(devices[d], factor, n * 4), *a = upload(devices[d], addend, n * 4);
-        struct ls_scan_args args = {dtype, form == SUMS ? NULL : f, form == PRODUCTS ? NULL : a,
-                                    upload(devices[d], NULL, n * 4), outer, r, inner, reverse, exclusive};
+        struct ls_scan_args args = {dtype,
+                                    form == SUMS ? NULL : f,
+                                    form == PRODUCTS ? NULL : a,
+                                    upload(devices[d], NULL, n * 4),
+                                    outer,
+                                    r,
+                                    inner,
+                                    reverse,
+                                    exclusive};
         expect(ls_reference_backend.scan(devices[d], &args) == LS_OK, "scan returns LS_OK");
         check(devices[d], args.dst, dtype, want, n, what);
         release(devices[d], f);
@@ -110,7 +118,8 @@ static void sort_one(ls_dtype dtype, int64_t outer, int64_t r, bool descending, 
     snprintf(what, sizeof what, "sort of type %d (%lld, %lld)%s", (int)dtype, (long long)outer, (long long)r,
              descending ? " descending" : "");
     for (int d = 0; d < device_count; d++) {
-        struct ls_sort_args args = {dtype, upload(devices[d], x, n * 4), upload(devices[d], NULL, n * 4), outer, r, descending};
+        struct ls_sort_args args = {dtype,     upload(devices[d], x, n * 4), upload(devices[d], NULL, n * 4), outer, r,
+                                    descending};
         expect(ls_reference_backend.sort(devices[d], &args) == LS_OK, "sort returns LS_OK");
         check(devices[d], args.dst, LS_INT32, want, n, what);
         release(devices[d], args.src);

@@ -102,8 +102,8 @@ ls_tensor ls_stack(const ls_tensor *tensors, size_t count, int axis)
         if (!ls_op_dtype(ls, "stack", v[i], dtype))
             return LS_NIL;
         if (!ls_shape_equal(&v[i]->shape, &shape)) {
-            ls_fail(ls, LS_SHAPE_MISMATCH, "stack: input %zu is %s, but input 0 is %s; ls_concat joins unequal sizes", i,
-                    ls_text(v[i]->shape).text, ls_text(shape).text);
+            ls_fail(ls, LS_SHAPE_MISMATCH, "stack: input %zu is %s, but input 0 is %s; ls_concat joins unequal sizes",
+                    i, ls_text(v[i]->shape).text, ls_text(shape).text);
             return LS_NIL;
         }
     }
@@ -129,8 +129,8 @@ ls_status ls_split(ls_tensor a, const int64_t *sizes, size_t count, int axis, ls
         sum += fits ? sizes[i] : 0;
     }
     if (!fits || sum != shape.dim[at])
-        return ls_fail(ls, LS_SHAPE_MISMATCH, "split: the %zu sizes along axis %d of %s do not add up to %lld", count, at,
-                       ls_text(shape).text, (long long)shape.dim[at]);
+        return ls_fail(ls, LS_SHAPE_MISMATCH, "split: the %zu sizes along axis %d of %s do not add up to %lld", count,
+                       at, ls_text(shape).text, (long long)shape.dim[at]);
     for (size_t i = 0; i < count; i++) {
         ls_shape part = shape;
         part.dim[at] = sizes[i];
@@ -257,11 +257,12 @@ static bool padded(ls_context *ls, const ls_shape *shape, const int64_t *before,
     *out = *shape;
     for (int d = 0; d < shape->rank; d++) {
         int64_t n = shape->dim[d], most = most_less < 0 ? INT64_MAX / 4 : n - most_less;
-        bool fits = before[d] >= 0 && after[d] >= 0 && before[d] <= (most < 0 ? 0 : most) &&
-                    after[d] <= (most < 0 ? 0 : most);
+        bool fits =
+            before[d] >= 0 && after[d] >= 0 && before[d] <= (most < 0 ? 0 : most) && after[d] <= (most < 0 ? 0 : most);
         out->dim[d] = fits ? before[d] + n + after[d] : -1;
         if (!fits) {
-            ls_fail(ls, LS_INVALID_ARGUMENT, "pad: %lld before and %lld after dimension %d of %s is not possible in mode %s",
+            ls_fail(ls, LS_INVALID_ARGUMENT,
+                    "pad: %lld before and %lld after dimension %d of %s is not possible in mode %s",
                     (long long)before[d], (long long)after[d], d, ls_text(*shape).text, mode);
             return false;
         }

@@ -55,7 +55,8 @@ ls_tensor ls_softmax_cross_entropy(ls_tensor labels, ls_tensor logits)
     if (v[0]->shape.rank < 1 || !ls_shape_equal(&v[0]->shape, &v[1]->shape)) {
         ls_fail(ls, LS_SHAPE_MISMATCH,
                 "%s: labels %s and logits %s should have one shape, the classes last; for class numbers "
-                "ls_sparse_softmax_cross_entropy", op, ls_text(v[0]->shape).text, ls_text(v[1]->shape).text);
+                "ls_sparse_softmax_cross_entropy",
+                op, ls_text(v[0]->shape).text, ls_text(v[1]->shape).text);
         return LS_NIL;
     }
     return ls_neg(ls_sum(ls_mul(labels, ls_log_softmax(logits, -1)), (int[]){-1}, 1, false));
@@ -176,8 +177,8 @@ static bool check_resize(ls_context *ls, const char *op, const ls_shape *shape, 
     bool empty = shape->rank == 4 && (shape->dim[1] == 0 || shape->dim[2] == 0);
     if (shape->rank == 4 && height >= 0 && width >= 0 && height < 1 << 24 && width < 1 << 24 && !empty)
         return true;
-    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s to %lld x %lld: images are (batch, height, width, channels), not empty", op,
-            ls_text(*shape).text, (long long)height, (long long)width);
+    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s to %lld x %lld: images are (batch, height, width, channels), not empty",
+            op, ls_text(*shape).text, (long long)height, (long long)width);
     return false;
 }
 

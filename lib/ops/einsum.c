@@ -62,12 +62,14 @@ ls_tensor ls_tensordot(ls_tensor a, ls_tensor b, const int *axes_a, const int *a
         return LS_NIL;
     }
     for (int i = 0; i < count; i++) {
-        int x = ls_op_axis(ls, "tensordot", axes_a[i], &sa), y = x < 0 ? -1 : ls_op_axis(ls, "tensordot", axes_b[i], &sb);
+        int x = ls_op_axis(ls, "tensordot", axes_a[i], &sa),
+            y = x < 0 ? -1 : ls_op_axis(ls, "tensordot", axes_b[i], &sb);
         if (y < 0)
             return LS_NIL;
         if (summed_a[x] || summed_b[y] || sa.dim[x] != sb.dim[y]) {
-            ls_fail(ls, LS_SHAPE_MISMATCH, "tensordot: axis %d of %s and axis %d of %s differ in size, or stand there twice",
-                    x, ls_text(sa).text, y, ls_text(sb).text);
+            ls_fail(ls, LS_SHAPE_MISMATCH,
+                    "tensordot: axis %d of %s and axis %d of %s differ in size, or stand there twice", x,
+                    ls_text(sa).text, y, ls_text(sb).text);
             return LS_NIL;
         }
         summed_a[x] = summed_b[y] = true;
@@ -277,9 +279,11 @@ ls_tensor ls_einsum(const char *equation, const ls_tensor *operands, int count)
     if (!ls)
         return LS_NIL;
     if (count > 2 || !equation || !read_equation(equation, count, &e)) {
-        ls_fail(ls, LS_INVALID_ARGUMENT,
-                "einsum: \"%s\" with %d operands: one or two terms of letters, \"->\", and letters of theirs, each once; "
-                "no ellipsis", equation ? equation : "(null)", count);
+        ls_fail(
+            ls, LS_INVALID_ARGUMENT,
+            "einsum: \"%s\" with %d operands: one or two terms of letters, \"->\", and letters of theirs, each once; "
+            "no ellipsis",
+            equation ? equation : "(null)", count);
         return LS_NIL;
     }
     memset(e.size, -1, sizeof e.size);

@@ -18,8 +18,8 @@ static ls_context *enter(const char *op, ls_tensor a, int rank, const ls_tensor 
     }
     for (int i = 0; i < count; i++) {
         const struct ls_value *both[2];
-        if (others[i].context && (!ls_op_enter(op, (ls_tensor[]){a, others[i]}, 2, both) ||
-                                  !ls_op_dtype(ls, op, both[1], LS_FLOAT32)))
+        if (others[i].context &&
+            (!ls_op_enter(op, (ls_tensor[]){a, others[i]}, 2, both) || !ls_op_dtype(ls, op, both[1], LS_FLOAT32)))
             return NULL;
     }
     return ls;
@@ -113,8 +113,8 @@ ls_tensor ls_group_normalization(ls_tensor a, int64_t groups, ls_tensor scale, l
     ls_shape shape = ls_shape_of_tensor(a);
     int64_t channels = shape.dim[shape.rank - 1], places = 1;
     if (groups < 1 || channels % groups != 0) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %lld channels of %s cannot be cut into %lld groups", op, (long long)channels,
-                ls_text(shape).text, (long long)groups);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %lld channels of %s cannot be cut into %lld groups", op,
+                (long long)channels, ls_text(shape).text, (long long)groups);
         return LS_NIL;
     }
     ls_shape one_channel = LS_SHAPE(channels);

@@ -95,7 +95,8 @@ ls_tensor ls_gather_nd(ls_tensor a, ls_tensor indices)
     one.dim[one.rank - 1] = 1;
     for (int d = (int)depth - 1; d >= 0; d--) {
         if (shape.dim[d] == 0 && ls_shape_elements(&batch) > 0) {
-            ls_fail(ls, LS_OUT_OF_RANGE, "gather_nd: axis %d of %s has size 0: no index is valid", d, ls_text(shape).text);
+            ls_fail(ls, LS_OUT_OF_RANGE, "gather_nd: axis %d of %s has size 0: no index is valid", d,
+                    ls_text(shape).text);
             return LS_NIL;
         }
         begin[one.rank - 1] = d;
@@ -125,7 +126,8 @@ ls_tensor ls_argsort(ls_tensor a, int axis, bool descending)
         return ls_moveaxis(ls_argsort(ls_moveaxis(ls_stop_gradient(a), at, -1), -1, descending), -1, at);
     int64_t n = ls_shape_elements(&v->shape), r = v->shape.dim[last];
     if (r > INT32_MAX) {
-        ls_fail(ls, LS_OVERFLOW, "argsort: %lld elements along axis %d; int32 positions number fewer", (long long)r, at);
+        ls_fail(ls, LS_OVERFLOW, "argsort: %lld elements along axis %d; int32 positions number fewer", (long long)r,
+                at);
         return LS_NIL;
     }
     ls_tensor out = ls_op_result(ls, LS_INT32, &v->shape, &o);
@@ -260,8 +262,10 @@ ls_tensor ls_diag(ls_tensor a)
         return LS_NIL;
     ls_shape shape = v->shape, flat = shape, whole = shape;
     int last = shape.rank - 1;
-    if (shape.rank < 1 || shape.rank == LS_MAX_RANK || !ls_checked_mul(shape.dim[last], shape.dim[last], &flat.dim[last])) {
-        ls_fail(ls, LS_SHAPE_MISMATCH, "diag: %s should be (…, n) with a rank below %d", ls_text(shape).text, LS_MAX_RANK);
+    if (shape.rank < 1 || shape.rank == LS_MAX_RANK ||
+        !ls_checked_mul(shape.dim[last], shape.dim[last], &flat.dim[last])) {
+        ls_fail(ls, LS_SHAPE_MISMATCH, "diag: %s should be (…, n) with a rank below %d", ls_text(shape).text,
+                LS_MAX_RANK);
         return LS_NIL;
     }
     int64_t begin[LS_MAX_RANK] = {0}, step[LS_MAX_RANK];
@@ -314,7 +318,8 @@ ls_tensor ls_range(ls_context *ls, int32_t start, int32_t limit, int32_t delta)
         ls_fail(ls, LS_INVALID_ARGUMENT, "range: from %d to %d in steps of 0 has no end", (int)start, (int)limit);
         return LS_NIL;
     }
-    int64_t span = delta > 0 ? (int64_t)limit - start : (int64_t)start - limit, by = delta > 0 ? delta : -(int64_t)delta;
+    int64_t span = delta > 0 ? (int64_t)limit - start : (int64_t)start - limit,
+            by = delta > 0 ? delta : -(int64_t)delta;
     return steps(ls, span > 0 ? (span + by - 1) / by : 0, start, delta);
 }
 

@@ -114,7 +114,8 @@ ls_tensor ls_norm(ls_tensor a, ls_norm_order order, const int *axes, int count, 
     if (order == LS_NORM_INFINITY)
         return ls_max(ls_abs(a), axes, count, keepdims);
     if (order != LS_NORM_2) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "norm: unknown order %d; LS_NORM_1, LS_NORM_2 or LS_NORM_INFINITY", (int)order);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "norm: unknown order %d; LS_NORM_1, LS_NORM_2 or LS_NORM_INFINITY",
+                (int)order);
         return LS_NIL;
     }
     /* The root of 0 has no slope, so 0 does not go through it. */
