@@ -108,6 +108,12 @@ void golden_trace_free(struct golden_trace *trace);
 
 /* ---- Running ---- */
 
+/** Computes a case's outputs from its inputs and returns how many there are. */
+typedef int golden_call(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out);
+
+/** How the ops of golden_arrays.c are called; NULL for a name that is not among them. */
+golden_call *golden_array_op(const char *name);
+
 struct golden_options {
     const char *only;           /* cases whose name starts so; NULL: all */
     bool skip_subnormal;        /* for devices that flush */

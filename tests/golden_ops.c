@@ -16,9 +16,6 @@
 
 /* ---- The ops ---- */
 
-/* Computes a case's outputs from its inputs and returns how many there are. */
-typedef int golden_call(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out);
-
 /* What `axes` holds where no axes are given, so that the op takes all (transpose: reverses). */
 enum { MISSING = 99 };
 
@@ -491,6 +488,8 @@ static const struct golden_op *find_op(const char *name)
 static int call_op(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
 {
     const struct golden_op *op = find_op(c->op);
+    if (!op)
+        return golden_array_op(c->op)(ls, c, in, out);
     if (op->call)
         return op->call(ls, c, in, out);
     if (op->unary)
@@ -824,7 +823,7 @@ size_t golden_run(ls_context *ls, const struct golden_set *set, const struct gol
             result->skipped++;
             continue;
         }
-        if (!find_op(c->op)) {
+        if (!find_op(c->op) && !golden_array_op(c->op)) {
             say(&run, "op", 0, "is not in the table of golden_ops.c");
         } else {
             in_scope(&run, run_outputs);

@@ -622,6 +622,47 @@ static void softmaxes(struct duel *d, int64_t outer, int64_t r)
     drop(d, &loss);
 }
 
+static void scans(struct duel *d, int64_t outer, int64_t r, int64_t inner)
+{
+    int64_t n = outer * r * inner;
+    char name[96];
+    struct array factor = make(d, LS_FLOAT32, n, PLAIN, -1.1, 1.1), addend = floats(d, n, ORDER), out = floats(d, n, PLAIN);
+    struct array whole = make(d, LS_INT32, n, PLAIN, 0, 0);
+    struct array near_one = make(d, LS_FLOAT32, n, PLAIN, 0.998, 1.002); /* products stay normal numbers */
+    for (int form = 0; form < 20; form++) {
+        struct ls_scan_args args = {.dtype = form < 12 ? LS_FLOAT32 : LS_INT32, .outer = outer, .r = r, .inner = inner};
+        bool factors = form < 8 || form >= 16, addends = form < 4 || (form >= 8 && form < 16);
+        const struct array *f = form < 4 ? &factor : form < 12 ? &near_one : &whole, *a = form < 12 ? &addend : &whole;
+        args.reverse = form & 1;
+        args.exclusive = form & 2;
+        snprintf(name, sizeof name, "scan form=%d (%lld, %lld, %lld)", form, (long long)outer, (long long)r, (long long)inner);
+        DUEL(scan, name, (args.factor = factors ? f->on[k] : NULL, args.addend = addends ? a->on[k] : NULL,
+                          args.dst = out.on[k]));
+        compare(d, &out, args.dtype, n, name);
+    }
+    drop(d, &factor);
+    drop(d, &addend);
+    drop(d, &out);
+    drop(d, &whole);
+    drop(d, &near_one);
+}
+
+static void sorts(struct duel *d, int64_t outer, int64_t r)
+{
+    char name[64];
+    struct array out = make(d, LS_INT32, outer * r, PLAIN, 0, 0);
+    for (int form = 0; form < 8; form++) {
+        ls_dtype dtype = form < 6 ? LS_FLOAT32 : LS_INT32;
+        struct array x = make(d, dtype, outer * r, form < 2 ? INTEGERS : form < 4 ? SPECIAL : ORDER, -2, 2);
+        struct ls_sort_args args = {.dtype = dtype, .outer = outer, .r = r, .descending = form & 1};
+        snprintf(name, sizeof name, "sort form=%d (%lld, %lld)", form, (long long)outer, (long long)r);
+        DUEL(sort, name, (args.src = x.on[k], args.dst = out.on[k]));
+        compare(d, &out, LS_INT32, outer * r, name);
+        drop(d, &x);
+    }
+    drop(d, &out);
+}
+
 void suite_primitives(struct suite *s)
 {
     struct duel duel = {.s = s}, *d = &duel;
@@ -665,6 +706,13 @@ void suite_primitives(struct suite *s)
             indexing(d, 1, 1000, 33, 1025);
         }
         suite_part(s, "gather, scatter_add");
+        for (int i = 0; i < SIZES; i++)
+            if (affordable(d, 3 * sizes[i]) && sizes[i] <= 65537) {
+                scans(d, 3, sizes[i], 1);
+                scans(d, 1, sizes[i] % 1000 + 1, 65);
+                sorts(d, 2, sizes[i]);
+            }
+        suite_part(s, "scan, sort");
         d->device[1]->backend->close(d->device[1]);
     }
     d->device[0]->backend->close(d->device[0]);

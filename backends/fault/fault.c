@@ -209,6 +209,8 @@ static ls_status before(struct fault_device *f)
 #define MUTATED_pool(f, a) false
 #define MUTATED_gather(f, a) false
 #define MUTATED_scatter_add(f, a) false
+#define MUTATED_scan(f, a) false
+#define MUTATED_sort(f, a) false
 #define MUTATED_random(f, a) false
 #define MUTATED_softmax(f, a) false
 #define MUTATED_sparse_xent(f, a) false
@@ -225,6 +227,8 @@ static ls_status before(struct fault_device *f)
 #define MUTATION_pool(f, a) LS_OK
 #define MUTATION_gather(f, a) LS_OK
 #define MUTATION_scatter_add(f, a) LS_OK
+#define MUTATION_scan(f, a) LS_OK
+#define MUTATION_sort(f, a) LS_OK
 #define MUTATION_random(f, a) LS_OK
 #define MUTATION_softmax(f, a) LS_OK
 #define MUTATION_sparse_xent(f, a) LS_OK

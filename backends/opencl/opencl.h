@@ -135,7 +135,7 @@ struct ls_cl_key {
 
 /* A first byte of keys. */
 enum ls_cl_family { LS_CL_MAP = 1, LS_CL_REDUCE, LS_CL_GEMM, LS_CL_MOVE, LS_CL_RANDOM,
-                    LS_CL_SOFTMAX, LS_CL_CONV, LS_CL_POOL };
+                    LS_CL_SOFTMAX, LS_CL_CONV, LS_CL_POOL, LS_CL_ORDER };
 
 static inline void ls_cl_key_add(struct ls_cl_key *key, unsigned value)
 {
@@ -277,7 +277,7 @@ extern const char ls_cl_file_prelude_cl[], ls_cl_file_wide_begin[], ls_cl_file_w
     ls_cl_file_canon[], ls_cl_file_canon_exp[], ls_cl_file_canon_trig[],
     ls_cl_file_canon_special[], ls_cl_file_index[], ls_cl_file_fault[], ls_cl_file_map[],
     ls_cl_file_reduce[], ls_cl_file_gemm[], ls_cl_file_move[], ls_cl_file_random[],
-    ls_cl_file_softmax[], ls_cl_file_conv[], ls_cl_file_pool[];
+    ls_cl_file_softmax[], ls_cl_file_conv[], ls_cl_file_pool[], ls_cl_file_order[];
 
 extern const struct ls_backend ls_opencl_backend;
 

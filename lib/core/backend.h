@@ -187,6 +187,29 @@ struct ls_scatter_add_args {
     int64_t outer, rows, inner, count;
 };
 
+/* scan: over the middle of (outer, r, inner), one element after the other in ascending order (in
+ * descending order if `reverse`), with a state s per (outer, inner):
+ *     factor and addend   s = fma(factor_i, s, addend_i) from +0   (float32 only)
+ *     factor alone        s = s * factor_i from 1
+ *     addend alone        s = s + addend_i from +0
+ * dst_i is s after the step, or before it if `exclusive`. int32 is modulo 2^32. r >= 1. */
+struct ls_scan_args {
+    ls_dtype dtype;
+    struct ls_buffer *factor, *addend, *dst; /* factor or addend may be NULL */
+    int64_t outer, r, inner;
+    bool reverse, exclusive;
+};
+
+/* sort: src (outer, r) float32 or int32 -> dst (outer, r) int32, the positions of each row's elements
+ * in ascending (descending) order; equal elements in ascending position. -0 equals +0, and NaNs are
+ * equal to each other and last in both orders. r >= 1, r < 2^31. */
+struct ls_sort_args {
+    ls_dtype dtype;
+    struct ls_buffer *src, *dst;
+    int64_t outer, r;
+    bool descending;
+};
+
 /* random: dst[i] for 0 <= i < n from Philox4x32-10 with counter (i / 4, stream, step, 0), key = seed
  * (low word, high word): word i % 4 of the result. `step` is read from an int32 buffer of one element
  * (so that a captured step draws anew each time). Kinds: UNIFORM canon_uniform(word) in [0, 1);

@@ -116,6 +116,20 @@ static void extents_scatter_add(const struct ls_scatter_add_args *a, struct exte
     touch(list, a->updates, a->outer * a->count * a->inner, LS_FLOAT32);
 }
 
+static void extents_scan(const struct ls_scan_args *a, struct extent_list *list)
+{
+    int64_t n = a->outer * a->r * a->inner;
+    touch(list, a->factor, a->factor ? n : 0, a->dtype);
+    touch(list, a->addend, a->addend ? n : 0, a->dtype);
+    touch(list, a->dst, n, a->dtype);
+}
+
+static void extents_sort(const struct ls_sort_args *a, struct extent_list *list)
+{
+    touch(list, a->src, a->outer * a->r, a->dtype);
+    touch(list, a->dst, a->outer * a->r, LS_INT32);
+}
+
 static void extents_random(const struct ls_random_args *a, struct extent_list *list)
 {
     touch(list, a->dst, a->n, LS_FLOAT32);
@@ -153,6 +167,8 @@ static ls_status not_fitting(ls_context *ls, const char *name)
 #define ls_fallback_pool NULL
 #define ls_fallback_gather NULL
 #define ls_fallback_scatter_add NULL
+#define ls_fallback_scan NULL
+#define ls_fallback_sort NULL
 #define ls_fallback_random NULL
 
 /* Slot, then fallback, then record: a composed call is recorded as the calls it is made of. */

@@ -100,6 +100,8 @@ static ls_tensor reduce_or_constant(ls_context *ls, const char *name, enum ls_re
         return reduce(ls, op, v, r, out);
     if (op == LS_REDUCE_SUM || ls_shape_elements(out) == 0)
         return ls_zeros(ls, v->dtype, *out);
+    if (op == LS_REDUCE_PROD)
+        return ls_ones(ls, v->dtype, *out);
     ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s has no elements along the axes", name, ls_text(v->shape).text);
     return LS_NIL;
 }
@@ -131,6 +133,41 @@ ls_tensor ls_sum(ls_tensor a, const int *axes, int count, bool keepdims)
         return LS_NIL;
     ls_tensor out = reduce_or_constant(ls, "sum", LS_REDUCE_SUM, v, &r, &shape);
     return v->dtype == LS_FLOAT32 ? ls_record(ls, &sum_op, &a, 1, out, 0, &r.kept, sizeof r.kept) : out;
+}
+
+/* The product without an element is what stands before it times what stands behind it, so that
+ * zeros are right. The reduced axes are made one, the last. */
+static void vjp_prod(struct ls_vjp_call *call)
+{
+    ls_shape kept = *(const ls_shape *)call->attributes, shape = ls_shape_of_tensor(call->in[0]);
+    int axes[LS_MAX_RANK], inverse[LS_MAX_RANK], rank = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int d = 0; d < shape.rank; d++)
+            if ((kept.dim[d] != shape.dim[d]) == (pass == 1))
+                axes[rank++] = d;
+    for (int d = 0; d < rank; d++)
+        inverse[axes[d]] = d;
+    ls_tensor turned = ls_transpose(call->in[0], axes);
+    ls_shape turned_shape = ls_shape_of_tensor(turned);
+    int64_t outer = product(&kept, 0, kept.rank), n = outer ? product(&shape, 0, shape.rank) / outer : 0;
+    ls_tensor rows = ls_reshape(turned, LS_SHAPE(outer, n));
+    ls_tensor without = ls_mul(ls_cumprod(rows, 1, true, false), ls_cumprod(rows, 1, true, true));
+    ls_tensor dx = ls_mul(without, ls_reshape(call->dy, LS_SHAPE(outer, 1)));
+    call->dx[0] = ls_transpose(ls_reshape(dx, turned_shape), inverse);
+}
+
+static const struct ls_op prod_op = {"prod", vjp_prod, NULL};
+
+ls_tensor ls_prod(ls_tensor a, const int *axes, int count, bool keepdims)
+{
+    const struct ls_value *v;
+    struct reduction r;
+    ls_shape shape;
+    ls_context *ls = ls_op_enter("prod", &a, 1, &v);
+    if (!ls || !summable(ls, "prod", v) || !plan(ls, "prod", v, axes, count, keepdims, &r, &shape))
+        return LS_NIL;
+    ls_tensor out = reduce_or_constant(ls, "prod", LS_REDUCE_PROD, v, &r, &shape);
+    return v->dtype == LS_FLOAT32 ? ls_record(ls, &prod_op, &a, 1, out, 1, &r.kept, sizeof r.kept) : out;
 }
 
 ls_tensor ls_mean(ls_tensor a, const int *axes, int count, bool keepdims)
@@ -208,12 +245,25 @@ ls_tensor ls_min(ls_tensor a, const int *axes, int count, bool keepdims)
     return extreme(&min_op, LS_REDUCE_MIN, a, axes, count, keepdims);
 }
 
+/* Of int32: the smallest of the positions where the extreme value stands. */
+static ls_tensor int_position(ls_context *ls, enum ls_reduce_op op, ls_tensor a, int axis)
+{
+    int64_t n = ls_shape_of_tensor(a).dim[axis];
+    ls_tensor best = op == LS_REDUCE_ARGMAX ? ls_max(a, &axis, 1, true) : ls_min(a, &axis, 1, true);
+    ls_tensor places = ls_arange(ls, n);
+    ls_shape shape = {.rank = ls_shape_of_tensor(a).rank};
+    for (int d = 0; d < shape.rank; d++)
+        shape.dim[d] = d == axis ? n : 1;
+    places = ls_where(ls_equal(a, best), ls_reshape(places, shape), ls_int_scalar(ls, INT32_MAX));
+    return ls_min(places, &axis, 1, false);
+}
+
 static ls_tensor position(const struct ls_op *record, enum ls_reduce_op op, ls_tensor a, int axis)
 {
     const char *name = record->name;
     const struct ls_value *v, *o;
     ls_context *ls = ls_op_enter(name, &a, 1, &v);
-    if (!ls || !ls_op_dtype(ls, name, v, LS_FLOAT32))
+    if (!ls || !summable(ls, name, v))
         return LS_NIL;
     int at = ls_op_axis(ls, name, axis, &v->shape);
     if (at < 0)
@@ -230,6 +280,8 @@ static ls_tensor position(const struct ls_op *record, enum ls_reduce_op op, ls_t
         ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s has no elements along axis %d", name, ls_text(v->shape).text, at);
         return LS_NIL;
     }
+    if (v->dtype == LS_INT32 && args.r > 0)
+        return int_position(ls, op, a, at);
     ls_tensor out = ls_op_result(ls, LS_INT32, &shape, &o);
     if (!out.context || args.outer * args.inner == 0)
         return out;

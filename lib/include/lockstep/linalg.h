@@ -31,6 +31,24 @@ LS_API ls_tensor ls_matmul_with(const ls_matmul_options *options);
 /** ls_matmul(a, b) or ls_matmul(a, b, .transpose_b = true). */
 #define ls_matmul(...) ls_matmul_with(&(ls_matmul_options){.a = __VA_ARGS__})
 
+/** sum a_i b_i of two vectors of one length: rank 0, one fma chain. */
+LS_API ls_tensor ls_dot(ls_tensor a, ls_tensor b);
+/** a_i b_j of two vectors: (m), (n) -> (m, n). */
+LS_API ls_tensor ls_outer(ls_tensor a, ls_tensor b);
+/**
+ * Sums products over `count` pairs of axes, axes_a[i] of a with axes_b[i] of b, of equal size: the
+ * result has the other axes of a, then those of b. One matmul; k runs through the pairs in their order.
+ */
+LS_API ls_tensor ls_tensordot(ls_tensor a, ls_tensor b, const int *axes_a, const int *axes_b, int count);
+/**
+ * Einstein's notation for one or two operands, "bij,bjk->bik": letters name dimensions; those that
+ * are not in the result are summed, one that stands twice in a term means the diagonal. Labels of one
+ * operand alone are summed first; the rest is one matmul, k running through the labels in the order
+ * of the first term. The result's labels must be written; no ellipsis. Errors: LS_INVALID_ARGUMENT for
+ * the text, LS_SHAPE_MISMATCH where it does not fit.
+ */
+LS_API ls_tensor ls_einsum(const char *equation, const ls_tensor *operands, int count);
+
 #ifdef __cplusplus
 }
 #endif

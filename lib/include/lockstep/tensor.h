@@ -16,6 +16,11 @@ extern "C" {
 
 #define LS_MAX_RANK 8
 
+/**
+ * The types of elements. There is no int64: an axis, a vocabulary or a count above 2^31 does not fit the
+ * memory of the devices this is for, the registers of `map` are 32-bit words, and OpenCL's embedded
+ * profile and Vulkan need not have 64-bit integers, so that the bits could not be the same everywhere.
+ */
 typedef enum ls_dtype { LS_FLOAT32, LS_INT32, LS_UINT8, LS_BOOL, LS_DTYPE_COUNT } ls_dtype;
 
 /** A shape: `rank` sizes, outermost first. */
