@@ -51,6 +51,28 @@ const char *ls_cl_row_name(unsigned row)
     return rows[row].name;
 }
 
+/* The files that define the canonical functions of a formula, and what those files need. */
+static unsigned parts_of(const char *formula)
+{
+    const struct {
+        const char *text;
+        unsigned parts;
+    } files[] = {{ls_cl_file_canon_exp, LS_CL_EXP},
+                 {ls_cl_file_canon_trig, LS_CL_EXP | LS_CL_TRIG},
+                 {ls_cl_file_canon_special, LS_CL_EXP | LS_CL_SPECIAL}};
+    unsigned parts = 0;
+    for (const char *name = formula; (name = strstr(name, "canon_")) != NULL; name += 6) {
+        int length = (int)strcspn(name, "(");
+        char of_floats[64], of_ints[64];
+        snprintf(of_floats, sizeof of_floats, "%.*s(float", length, name);
+        snprintf(of_ints, sizeof of_ints, "%.*s(int", length, name);
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+            if (strstr(files[i].text, of_floats) != NULL || strstr(files[i].text, of_ints) != NULL)
+                parts |= files[i].parts;
+    }
+    return parts;
+}
+
 void ls_cl_add_row(struct ls_cl_source *source, unsigned row)
 {
     const struct row *r = &rows[row];
@@ -59,9 +81,7 @@ void ls_cl_add_row(struct ls_cl_source *source, unsigned row)
     for (int i = 0; r->arguments[i] != '\0'; i++)
         ls_cl_add(text, "%s%s %c", i == 0 ? "" : ", ", type_name(r->arguments[i]), 'a' + i);
     ls_cl_add(text, ") { return %s; }\n", r->formula);
-    /* Which file has a function is not worth a list: all of them, or none. */
-    if (strstr(r->formula, "canon_") != NULL)
-        source->parts |= LS_CL_EXP | LS_CL_TRIG | LS_CL_SPECIAL;
+    source->parts |= parts_of(r->formula);
 }
 
 /* ---- The pattern of access ---- */
