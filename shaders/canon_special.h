@@ -130,13 +130,16 @@ LS_FN float canon_floormod(float x, float y)
     return LS_SELECT(differ == 1u, moved, r);
 }
 
-/* Division of integers goes by their magnitudes, as no division of these can overflow. */
+/* |a|, also of the smallest integer. The sign is found by a product, since compilers turn the usual
+ * forms into an intrinsic that oclgrind does not know. */
 LS_FN uint canon_int_magnitude(int a)
 {
-    return LS_SELECT(a < 0, 0u - LS_UINT(a), LS_UINT(a));
+    uint sign = LS_MULHI(LS_UINT(a), 2u);
+    return (LS_UINT(a) ^ (0u - sign)) + sign;
 }
 
-/* a / b rounded down, modulo 2^32; 0 where b is 0. */
+/* Division of integers goes by their magnitudes, as no division of these can overflow.
+ * a / b rounded down, modulo 2^32; 0 where b is 0. */
 LS_FN int canon_int_floor_div(int a, int b)
 {
     uint size = canon_int_magnitude(a);
