@@ -230,7 +230,11 @@ ls_status ls_gradient_again(const ls_gradient_options *r)
     for (size_t s = 0; s < r->source_count; s++)
         if (check_handle(ls, r->sources[s], "source", s) != LS_OK)
             return ls->error;
-    if (!walk_init(&w, r->tape))
+    /* A variable that is itself the target may be read by no op: a cast or a reshape to what it is. */
+    for (size_t t = 0; t < r->target_count && !ls_failed(ls); t++)
+        if (ls_slot_of(r->targets[t])->trainable && !r->tape->options.ignore_accessed_variables)
+            ls_tape_watch(r->tape, r->targets[t]);
+    if (ls_failed(ls) || !walk_init(&w, r->tape))
         return ls->error;
     walk_back(&w, r);
     for (size_t s = 0; s < r->source_count && !ls_failed(ls); s++) {

@@ -15,6 +15,7 @@
 
 #include <lockstep/function.h>
 
+#include "record.h"
 #include "recorder.h"
 
 struct ls_function {
@@ -212,6 +213,29 @@ static ls_tensor give_output(struct ls_function *f, size_t i)
     return ls_tensor_new(f->ls, out->dtype, &out->shape, storage, 0);
 }
 
+/* What replays leave in output i. A view of a variable is copied, by a recorded call: the variable's
+ * own buffer changes when the body, or the user between two calls, assigns to it. */
+static void take_output(struct ls_function *f, size_t i, ls_tensor output)
+{
+    ls_context *ls = f->ls;
+    const struct ls_recorder *r = &f->recorder;
+    const struct ls_slot *slot = ls_slot_of(output);
+    bool shared = false;
+    for (size_t b = 0; slot && b < r->bound_count; b++)
+        shared = shared || (r->bound[b].storage == slot->value.storage && slot->value.storage->bytes > 0);
+    if (slot)
+        f->out[i] = ls_value_retain(&slot->value);
+    if (!shared)
+        return;
+    struct ls_storage *home = f->out[i].storage;
+    struct ls_storage *copy = ls_storage_new(ls, f->out[i].dtype, elements(&f->out[i]));
+    if (copy) {
+        ls_copy_elements(ls, home->buffer, copy->buffer, f->out[i].dtype, elements(&f->out[i]));
+        f->out[i].storage = copy;
+        ls_storage_release(ls, home);
+    }
+}
+
 static ls_status record(struct ls_function *f, const ls_tensor *inputs)
 {
     ls_context *ls = f->ls;
@@ -234,11 +258,8 @@ static ls_status record(struct ls_function *f, const ls_tensor *inputs)
     if (!ls_failed(ls) && bind_variables(ls, r) == LS_OK) {
         ls->recorder = r;
         f->body(f->user, in, out);
-        for (size_t i = 0; i < f->outputs; i++) {
-            const struct ls_slot *slot = ls_slot_of(out[i]);
-            if (slot)
-                f->out[i] = ls_value_retain(&slot->value);
-        }
+        for (size_t i = 0; i < f->outputs; i++)
+            take_output(f, i, out[i]);
         if (!ls_failed(ls))
             return_variables(ls, r);
         ls->recorder = NULL;
@@ -272,6 +293,14 @@ static ls_status replay(struct ls_function *f, const ls_tensor *inputs)
     return LS_OK;
 }
 
+static bool any_tape_listens(const ls_context *ls)
+{
+    for (const struct ls_tape *tape = ls->tapes; tape; tape = tape->next)
+        if (ls_tape_recording(tape))
+            return true;
+    return false;
+}
+
 ls_status ls_function_call(ls_function *f, const ls_tensor *inputs, ls_tensor *outputs)
 {
     if (!f)
@@ -286,7 +315,7 @@ ls_status ls_function_call(ls_function *f, const ls_tensor *inputs, ls_tensor *o
             return ls->error;
     /* Inside another recording, or under a tape, or while numerics are checked, the body's ops must be
      * seen one by one. */
-    if (f->calls == 0 || ls->recorder || ls->tapes || ls->numerics) {
+    if (f->calls == 0 || ls->recorder || any_tape_listens(ls) || ls->numerics) {
         f->calls += f->calls == 0;
         return run_eagerly(f, inputs, outputs);
     }

@@ -144,6 +144,9 @@ struct ls_buffer *ls_value_buffer(ls_context *ls, const struct ls_value *value)
     struct ls_storage *storage = value->storage;
     if (storage->buffer || storage->bytes == 0)
         return storage->buffer;
+    /* A constant that a captured function left behind: its pool's buffers are written to by replays. */
+    if (storage->pool != ls->current_pool && storage->pool != &ls->pool)
+        storage->pool = ls->current_pool;
     if (!give_storage_a_buffer(ls, storage))
         return NULL;
     struct ls_fill_args args = {.dst = storage->buffer,

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a program and compares what it prints with a file.
+
+    expect_output.py [--write] EXPECTED PROGRAM [ARGUMENT ...]
+
+Exits with 1 and a diff when they differ, with 77 (skipped) when the device that LOCKSTEP_BACKEND names is
+not there and LOCKSTEP_TEST_REQUIRE does not name EXPECT_DEVICE. --write makes the file.
+"""
+import difflib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(arguments):
+    write = arguments[0] == "--write"
+    expected, command = Path(arguments[write]), arguments[write + 1:]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    device = os.environ.get("EXPECT_DEVICE")
+    if device and ran.returncode and ("there is no OpenCL" in ran.stderr or "libOpenCL" in ran.stderr):
+        required = device in os.environ.get("LOCKSTEP_TEST_REQUIRE", "").split(",")
+        print(ran.stderr, file=sys.stderr)
+        return 1 if required else 77
+    if write:
+        expected.write_text(ran.stdout)
+    lines = expected.read_text().splitlines(), ran.stdout.splitlines()
+    difference = list(difflib.unified_diff(*lines, str(expected), " ".join(command), lineterm=""))
+    print("\n".join(difference), ran.stderr, sep="\n")
+    good = not difference and ran.returncode == 0
+    print(f"{int(good)} passed, {int(not good)} failed")
+    return 0 if good else 1
+
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Random small graphs of public ops, and an interpreter of them in double precision that shares no code
+ * with the library. test_graphs.c compares the two.
+ *
+ * To add an op: one row in graphs_rows.def if it works element by element, reduces axes, or maps each
+ * line along an axis to a line; else a plan, an eval and a call in graphs_rows.c, and a row at its end.
+ */
+#ifndef LOCKSTEP_TESTS_GRAPHS_H
+#define LOCKSTEP_TESTS_GRAPHS_H
+
+#include <lockstep/lockstep.h>
+
+enum { MOST_NODES = 96, MOST_ELEMENTS = 512, MOST_INPUTS = 4 };
+
+/** An array of the interpreter. Integers and bools are doubles too. */
+struct array {
+    ls_shape shape;
+    int64_t n;
+    double *x;
+};
+
+struct graph;
+struct node;
+
+struct row {
+    const char *name;
+    /** Chooses inputs and attributes of `n` and sets its shape and type; false: nothing fits. */
+    bool (*plan)(struct graph *g, struct node *n);
+    void (*eval)(const struct node *n, const struct array *in, struct array *out);
+    ls_tensor (*call)(const struct node *n, const ls_tensor *in);
+
+    bool exact;  /* only moves, chooses or compares values: nothing is rounded */
+    bool frozen; /* the gradient does not pass: under finite differences the value stays what it was */
+    /* What the shared plans and evals of graphs_rows.c read. */
+    int inputs;
+    ls_dtype result, type[3];
+    double domain[3][2];
+    double (*formula)(double a, double b, double c);
+    double (*reduce)(const double *x, int64_t n);
+    int64_t least; /* elements that a reduction needs */
+    void (*along)(const struct node *n, const double *x, int64_t count, double *y);
+};
+
+/** Where an input of the graph comes from. */
+enum source { OP, VARIABLE, WATCHED, CONSTANT, FILL };
+
+struct node {
+    const struct row *row; /* NULL for an input of the graph */
+    enum source source;
+    int in[MOST_INPUTS], inputs;
+    ls_dtype dtype;
+    ls_shape shape;
+    int64_t n; /* elements */
+    /* Attributes, whatever the row makes of them. */
+    int axes[LS_MAX_RANK], count, axis;
+    int64_t begin[LS_MAX_RANK], size[LS_MAX_RANK], step[LS_MAX_RANK];
+    bool flag[2], with_axes;
+    ls_activation activation;
+};
+
+struct graph {
+    uint64_t random;
+    int nodes, ops;
+    bool few_shapes;  /* for devices whose kernels are slow to build */
+    bool wide, empty; /* larger sizes; sizes of 0 */
+    struct node node[MOST_NODES];
+    double value[MOST_NODES][MOST_ELEMENTS]; /* at the point where the graph was made */
+};
+
+/** The rows, and how many there are. */
+const struct row *graph_row(int i);
+extern const int graph_row_count;
+
+/* ---- For plans ---- */
+
+/** A random number in 0..n-1; one in [low, high). */
+int64_t draw(struct graph *g, int64_t n);
+double draw_real(struct graph *g, double low, double high);
+/** A node of that type with all elements in [low, high]; made by a fitting fma if there is none. -1: none. */
+int pick(struct graph *g, ls_dtype dtype, double low, double high);
+/** A new input of the graph: random numbers in [low, high), whole ones unless float32. -1: no room. */
+int fresh(struct graph *g, ls_dtype dtype, ls_shape shape, double low, double high);
+/** A random shape of that rank. */
+ls_shape random_shape(struct graph *g, int rank);
+
+/** A hash of three numbers. */
+uint64_t mixed(uint64_t a, uint64_t b, uint64_t c);
+
+int64_t elements_of(const ls_shape *shape);
+bool broadcast(const ls_shape *a, const ls_shape *b, ls_shape *out);
+/** The index in `part`, which was broadcast to `whole`, of element `i` of `whole`. */
+int64_t broadcast_index(const ls_shape *whole, int64_t i, const ls_shape *part);
+/** Element `i` of `shape` as an index per dimension, and back. */
+void coordinates_of(const ls_shape *shape, int64_t i, int64_t *at);
+int64_t index_of(const ls_shape *shape, const int64_t *at);
+
+/* ---- For formulas that are not smooth everywhere ---- */
+
+/** Whether t > 0. Derivatives are compared only where no such answer changes nearby. */
+bool above(double t);
+/** A value of a step function; `distance` is how far the nearest step is. */
+double stair(double value, double distance);
+
+/** What the answers since kinks_reset were, as one number, and whether any was close. */
+void kinks_reset(void);
+uint64_t kinks(void);
+bool kinks_near(void);
+
+/* ---- Making and evaluating ---- */
+
+/** A graph from a seed: 5 to 30 ops. */
+void graph_make(struct graph *g, uint64_t seed, bool few_shapes);
+
+/** All nodes at the point where input i is `inputs[i]`; results into `value`. Frozen nodes stay as in g. */
+void graph_eval(const struct graph *g, double (*value)[MOST_ELEMENTS]);
+
+/**
+ * From now on graph_eval multiplies what every op reads and what it gives by numbers in 1 ± amplitude, the
+ * same for one `drawing`, so that rounding can be imitated and magnified. 0: it computes exactly again.
+ */
+void graph_disturb(double amplitude, int drawing);
+
+/** Whether a later node reads node i. */
+bool graph_reads(const struct graph *g, int i);
+
+#endif
