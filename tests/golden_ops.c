@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lockstep/losses.h>
 #include <lockstep/ops.h>
 #include <lockstep/optimizers.h>
 #include <lockstep/tape.h>
@@ -332,6 +333,31 @@ static int call_clip_by_global_norm(ls_context *ls, const struct golden_case *c,
     return 1;
 }
 
+/* ---- Losses and metrics: the same as in golden/cases_losses.py ---- */
+
+static ls_loss_function *const losses[] = {
+    ls_sparse_categorical_crossentropy_with, ls_categorical_crossentropy_with, ls_binary_crossentropy_with,
+    ls_kl_divergence_with, ls_hinge_with, ls_squared_hinge_with, ls_categorical_hinge_with,
+    ls_mean_squared_error_with, ls_mean_absolute_error_with, ls_mean_absolute_percentage_error_with,
+    ls_mean_squared_logarithmic_error_with, ls_huber_with, ls_log_cosh_with, ls_poisson_with,
+    ls_cosine_similarity_with};
+
+/* attrs: which, from_logits, reduction. reals: label_smoothing, delta. A third input is sample_weight */
+static int call_loss(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    ls_loss_arguments call = {.y_true = in[0],
+                              .y_pred = in[1],
+                              .from_logits = c->attr[1] != 0,
+                              .reduction = (ls_reduction)c->attr[2],
+                              .label_smoothing = c->real[0],
+                              .delta = c->real[1]};
+    (void)ls;
+    if (c->inputs == 3)
+        call.sample_weight = in[2];
+    out[0] = losses[c->attr[0]](&call);
+    return 1;
+}
+
 /* ---- Small networks: the same functions as in golden/cases_networks.py ---- */
 
 static ls_tensor mean_of_last(ls_tensor x) { return ls_mean(x, (int[]){-1}, 1, true); }
@@ -447,6 +473,7 @@ static const struct golden_op ops[] = {
     {.name = "random_uniform", .call = call_random}, {.name = "random_normal", .call = call_random},
     CALL(update_sgd), CALL(update_adam_rate), CALL(update_adam),
     CALL(optimizer), CALL(schedule), CALL(clip_by_norm), CALL(clip_by_global_norm),
+    CALL(loss),
     CALL(net_power), CALL(net_shared), CALL(net_mlp), CALL(net_attention), CALL(net_norm), CALL(net_logsumexp),
     CALL(net_penalty),
 };
