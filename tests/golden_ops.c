@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <lockstep/losses.h>
+#include <lockstep/metrics.h>
 #include <lockstep/ops.h>
 #include <lockstep/optimizers.h>
 #include <lockstep/tape.h>
@@ -358,6 +359,74 @@ static int call_loss(ls_context *ls, const struct golden_case *c, const ls_tenso
     return 1;
 }
 
+/* attrs: which, from_logits, k or top_k, class_id or -1, curve, summation, thresholds. reals: label_smoothing,
+ * the thresholds */
+static ls_metric *make_metric(ls_context *ls, const struct golden_case *c)
+{
+    const int64_t *a = c->attr;
+    const float *thresholds = a[6] ? c->real + 1 : NULL;
+    ls_precision_options precision = {.context = ls,
+                                      .thresholds = thresholds,
+                                      .threshold_count = (int)a[6],
+                                      .top_k = (int)a[2],
+                                      .one_class = a[3] >= 0,
+                                      .class_id = (int)a[3]};
+    if (a[0] >= 100)
+        return ls_loss_metric(ls, losses[a[0] - 100], .arguments.from_logits = a[1] != 0,
+                              .arguments.label_smoothing = c->real[0]);
+    switch (a[0]) {
+    case 0:
+        return ls_mean_metric(ls, NULL);
+    case 1:
+        return ls_sum_metric(ls, NULL);
+    case 2:
+        return ls_accuracy(ls, NULL);
+    case 3:
+        return ls_binary_accuracy(ls, .threshold = thresholds ? thresholds[0] : 0);
+    case 4:
+        return ls_categorical_accuracy(ls, NULL);
+    case 5:
+        return ls_sparse_categorical_accuracy(ls, NULL);
+    case 6:
+        return ls_top_k_categorical_accuracy(ls, .k = (int)a[2]);
+    case 7:
+        return ls_sparse_top_k_categorical_accuracy(ls, .k = (int)a[2]);
+    case 8:
+        return ls_root_mean_squared_error(ls, NULL);
+    case 9:
+        return ls_precision_with(&precision);
+    case 10:
+        return ls_recall_with(&precision);
+    default:
+        return ls_auc(ls, .num_thresholds = (int)a[2], .curve = (ls_auc_curve)a[4],
+                      .summation_method = (ls_auc_summation)a[5], .from_logits = a[1] != 0, .thresholds = thresholds,
+                      .threshold_count = (int)a[6]);
+    }
+}
+
+/* Inputs (batches, …): y_true, y_pred and perhaps sample_weight (mean, sum: values and perhaps a weight).
+ * Output: the result after each batch */
+static int call_metric(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    enum { MOST_BATCHES = 4 };
+    int64_t batches = c->input[0].shape.dim[0];
+    ls_tensor results[MOST_BATCHES] = {{0}};
+    ls_metric *metric = make_metric(ls, c);
+    ls_update_state(metric, gradient_of_step(in[0], 0), gradient_of_step(in[c->inputs > 1 ? 1 : 0], 0));
+    ls_clear_error(ls); /* mean and sum may take no second input; what was counted is forgotten anyway */
+    ls_reset_states(metric);
+    for (int64_t i = 0; i < batches && i < MOST_BATCHES; i++) {
+        ls_tensor inputs[3];
+        for (int k = 0; k < c->inputs; k++)
+            inputs[k] = gradient_of_step(in[k], i);
+        ls_update_state_with(metric, inputs, (size_t)c->inputs);
+        results[i] = ls_expand_dims(ls_result_tensor(metric), 0);
+    }
+    out[0] = ls_concat(results, (size_t)batches, 0);
+    ls_metric_destroy(&metric);
+    return 1;
+}
+
 /* ---- Small networks: the same functions as in golden/cases_networks.py ---- */
 
 static ls_tensor mean_of_last(ls_tensor x) { return ls_mean(x, (int[]){-1}, 1, true); }
@@ -473,7 +542,7 @@ static const struct golden_op ops[] = {
     {.name = "random_uniform", .call = call_random}, {.name = "random_normal", .call = call_random},
     CALL(update_sgd), CALL(update_adam_rate), CALL(update_adam),
     CALL(optimizer), CALL(schedule), CALL(clip_by_norm), CALL(clip_by_global_norm),
-    CALL(loss),
+    CALL(loss), CALL(metric),
     CALL(net_power), CALL(net_shared), CALL(net_mlp), CALL(net_attention), CALL(net_norm), CALL(net_logsumexp),
     CALL(net_penalty),
 };

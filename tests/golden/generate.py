@@ -21,6 +21,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import cases_elementwise  # noqa: E402
 import cases_losses  # noqa: E402
+import cases_metrics  # noqa: E402
 import cases_networks  # noqa: E402
 import cases_optimizers  # noqa: E402
 import cases_random  # noqa: E402
@@ -35,7 +36,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
     total = sum(p.stat().st_size for p in here.glob("*.py"))
     for module in (cases_elementwise, cases_structure, cases_networks, cases_optimizers,
-                   cases_random, cases_training, cases_losses):
+                   cases_random, cases_training, cases_losses, cases_metrics):
         for family in module.families():
             size = family.write(folder)
             total += size
