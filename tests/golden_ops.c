@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lockstep/losses.h>
+#include <lockstep/metrics.h>
 #include <lockstep/ops.h>
+#include <lockstep/optimizers.h>
 #include <lockstep/tape.h>
 #include <lockstep/update.h>
 
@@ -328,6 +331,201 @@ static int call_update_adam(ls_context *ls, const struct golden_case *c, const l
     return steps + 2;
 }
 
+/* ---- Whole optimizers, schedules, clipping: the same as in golden/cases_training.py ---- */
+
+/* attrs: kind, flag, the step at which the second gradient is missing, whether bias is excluded from
+ * decay, then ema, 64 times its momentum, its frequency, accumulation. reals: learning rate, three
+ * numbers of the kind, decay, clipnorm, global_clipnorm, clipvalue. */
+static ls_optimizer *make_optimizer(ls_context *ls, const struct golden_case *c)
+{
+    const float *r = c->real;
+    bool flag = c->attr[1] != 0;
+#define COMMON                                                                                     \
+    .weight_decay = r[4], .clipnorm = r[5], .global_clipnorm = r[6], .clipvalue = r[7],            \
+    .use_ema = c->attr[4] != 0, .ema_momentum = (float)c->attr[5] / 64,                            \
+    .ema_overwrite_frequency = (int)c->attr[6], .gradient_accumulation_steps = (int)c->attr[7]
+    switch (c->attr[0]) {
+    case 0:
+        return ls_sgd(ls, r[0], .momentum = r[1], .nesterov = flag, COMMON);
+    case 1:
+        return ls_adam(ls, r[0], r[1], r[2], r[3], .amsgrad = flag, COMMON);
+    case 2:
+        return ls_adamw(ls, r[0], r[1], r[2], r[3], .amsgrad = flag, COMMON);
+    case 3:
+        return ls_rmsprop(ls, r[0], r[1], r[2], r[3], .centered = flag, COMMON);
+    default:
+        return ls_adagrad(ls, r[0], r[1], r[2], COMMON);
+    }
+#undef COMMON
+}
+
+static ls_tensor flat(ls_tensor a) { return ls_reshape(a, LS_SHAPE(-1)); }
+
+/* The optimizer's variables as Keras has them, flat, after a 0. */
+static ls_tensor state_of(ls_context *ls, ls_optimizer *optimizer)
+{
+    ls_tensor parts[32] = {flat(ls_scalar(ls, 0))};
+    size_t count = 1;
+    ls_variables variables = ls_optimizer_variables(optimizer);
+    for (size_t i = 2; i < variables.count && count < 32; i++)
+        if (ls_shape_of_tensor(variables.items[i]).rank > 0)
+            parts[count++] = flat(variables.items[i]);
+    return ls_concat(parts, count, 0);
+}
+
+static int call_optimizer(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    enum { MOST_STEPS = 16 };
+    int64_t steps = c->input[2].shape.dim[0];
+    ls_tensor w[2] = {ls_variable(in[0], "layer/kernel", true), ls_variable(in[1], "layer/bias", true)};
+    ls_tensor history[2][MOST_STEPS];
+    ls_optimizer *optimizer = make_optimizer(ls, c);
+    if (c->attr[3])
+        ls_exclude_from_weight_decay(optimizer, "^bi.s$");
+    ls_optimizer_build(optimizer, (ls_variables){w, 2, NULL});
+    for (int64_t i = 0; i < steps && i < MOST_STEPS; i++) {
+        ls_tensor g[2] = {gradient_of_step(in[2], i), gradient_of_step(in[3], i)};
+        if (i == c->attr[2])
+            g[1] = (ls_tensor){0};
+        ls_apply_gradients(optimizer, (ls_gradients){g, w, 2, ls});
+        for (int k = 0; k < 2; k++)
+            history[k][i] = ls_expand_dims(snapshot(w[k]), 0);
+    }
+    for (int k = 0; k < 2; k++)
+        out[k] = ls_concat(history[k], (size_t)steps, 0);
+    out[2] = state_of(ls, optimizer);
+    ls_optimizer_destroy(&optimizer);
+    ls_variable_destroy(&w[0]);
+    ls_variable_destroy(&w[1]);
+    return 3;
+}
+
+/* attrs: kind, flag. reals: the numbers of the kind. in[0]: steps; then boundaries and values */
+static int call_schedule(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    const float *r = c->real;
+    bool flag = c->attr[1] != 0;
+    ls_schedule s = c->attr[0] == 0   ? ls_exponential_decay(r[0], r[1], r[2], flag)
+                    : c->attr[0] == 1 ? ls_piecewise_constant_decay((int)c->input[1].size, c->input[1].data,
+                                                                    c->input[2].data)
+                    : c->attr[0] == 2 ? ls_polynomial_decay(r[0], r[1], r[2], r[3], flag)
+                    : c->attr[0] == 3 ? ls_inverse_time_decay(r[0], r[1], r[2], flag)
+                    : c->attr[0] == 4 ? ls_cosine_decay(r[0], r[1], r[2], r[3], r[4])
+                                      : ls_cosine_decay_restarts(r[0], r[1], r[2], r[3], r[4]);
+    (void)ls;
+    out[0] = ls_schedule_rate(&s, in[0]);
+    return 1;
+}
+
+static int call_clip_by_norm(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    (void)ls;
+    out[0] = ls_clip_by_norm(in[0], c->real[0]);
+    return 1;
+}
+
+/* Both clipped, flat, and then the norm. */
+static int call_clip_by_global_norm(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    ls_tensor items[] = {in[0], {0}, in[1]};
+    ls_tensor norm = ls_clip_by_global_norm((ls_gradients){items, NULL, 3, ls}, c->real[0]);
+    out[0] = ls_concat((ls_tensor[]){flat(items[0]), flat(items[2]), flat(norm)}, 3, 0);
+    return 1;
+}
+
+/* ---- Losses and metrics: the same as in golden/cases_losses.py ---- */
+
+static ls_loss_function *const losses[] = {
+    ls_sparse_categorical_crossentropy_with, ls_categorical_crossentropy_with, ls_binary_crossentropy_with,
+    ls_kl_divergence_with, ls_hinge_with, ls_squared_hinge_with, ls_categorical_hinge_with,
+    ls_mean_squared_error_with, ls_mean_absolute_error_with, ls_mean_absolute_percentage_error_with,
+    ls_mean_squared_logarithmic_error_with, ls_huber_with, ls_log_cosh_with, ls_poisson_with,
+    ls_cosine_similarity_with};
+
+/* attrs: which, from_logits, reduction. reals: label_smoothing, delta. A third input is sample_weight */
+static int call_loss(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    ls_loss_arguments call = {.y_true = in[0],
+                              .y_pred = in[1],
+                              .from_logits = c->attr[1] != 0,
+                              .reduction = (ls_reduction)c->attr[2],
+                              .label_smoothing = c->real[0],
+                              .delta = c->real[1]};
+    (void)ls;
+    if (c->inputs == 3)
+        call.sample_weight = in[2];
+    out[0] = losses[c->attr[0]](&call);
+    return 1;
+}
+
+/* attrs: which, from_logits, k or top_k, class_id or -1, curve, summation, thresholds. reals: label_smoothing,
+ * the thresholds */
+static ls_metric *make_metric(ls_context *ls, const struct golden_case *c)
+{
+    const int64_t *a = c->attr;
+    const float *thresholds = a[6] ? c->real + 1 : NULL;
+    ls_precision_options precision = {.context = ls,
+                                      .thresholds = thresholds,
+                                      .threshold_count = (int)a[6],
+                                      .top_k = (int)a[2],
+                                      .one_class = a[3] >= 0,
+                                      .class_id = (int)a[3]};
+    if (a[0] >= 100)
+        return ls_loss_metric(ls, losses[a[0] - 100], .arguments.from_logits = a[1] != 0,
+                              .arguments.label_smoothing = c->real[0]);
+    switch (a[0]) {
+    case 0:
+        return ls_mean_metric(ls, NULL);
+    case 1:
+        return ls_sum_metric(ls, NULL);
+    case 2:
+        return ls_accuracy(ls, NULL);
+    case 3:
+        return ls_binary_accuracy(ls, .threshold = thresholds ? thresholds[0] : 0);
+    case 4:
+        return ls_categorical_accuracy(ls, NULL);
+    case 5:
+        return ls_sparse_categorical_accuracy(ls, NULL);
+    case 6:
+        return ls_top_k_categorical_accuracy(ls, .k = (int)a[2]);
+    case 7:
+        return ls_sparse_top_k_categorical_accuracy(ls, .k = (int)a[2]);
+    case 8:
+        return ls_root_mean_squared_error(ls, NULL);
+    case 9:
+        return ls_precision_with(&precision);
+    case 10:
+        return ls_recall_with(&precision);
+    default:
+        return ls_auc(ls, .num_thresholds = (int)a[2], .curve = (ls_auc_curve)a[4],
+                      .summation_method = (ls_auc_summation)a[5], .from_logits = a[1] != 0, .thresholds = thresholds,
+                      .threshold_count = (int)a[6]);
+    }
+}
+
+/* Inputs (batches, …): y_true, y_pred and perhaps sample_weight (mean, sum: values and perhaps a weight).
+ * Output: the result after each batch */
+static int call_metric(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out)
+{
+    enum { MOST_BATCHES = 4 };
+    int64_t batches = c->input[0].shape.dim[0];
+    ls_tensor results[MOST_BATCHES] = {{0}};
+    ls_metric *metric = make_metric(ls, c);
+    ls_update_state(metric, gradient_of_step(in[0], 0), gradient_of_step(in[c->inputs > 1 ? 1 : 0], 0));
+    ls_clear_error(ls); /* mean and sum may take no second input; what was counted is forgotten anyway */
+    ls_reset_states(metric);
+    for (int64_t i = 0; i < batches && i < MOST_BATCHES; i++) {
+        ls_tensor inputs[3];
+        for (int k = 0; k < c->inputs; k++)
+            inputs[k] = gradient_of_step(in[k], i);
+        ls_update_state_with(metric, inputs, (size_t)c->inputs);
+        results[i] = ls_expand_dims(ls_result_tensor(metric), 0);
+    }
+    out[0] = ls_concat(results, (size_t)batches, 0);
+    ls_metric_destroy(&metric);
+    return 1;
+}
+
 /* ---- Small networks: the same functions as in golden/cases_networks.py ---- */
 
 static ls_tensor mean_of_last(ls_tensor x) { return ls_mean(x, (int[]){-1}, 1, true); }
@@ -466,6 +664,8 @@ static const struct golden_op ops[] = {
     {.name = "max_pool", .call = call_pool}, {.name = "average_pool", .call = call_pool},
     CALL(adaptive_max_pool), CALL(adaptive_average_pool), CALL(global_max_pool), CALL(global_average_pool),
     CALL(update_sgd), CALL(update_adam_rate), CALL(update_adam),
+    CALL(optimizer), CALL(schedule), CALL(clip_by_norm), CALL(clip_by_global_norm),
+    CALL(loss), CALL(metric),
     CALL(net_power), CALL(net_shared), CALL(net_mlp), CALL(net_attention), CALL(net_norm), CALL(net_logsumexp),
     CALL(net_penalty),
 };

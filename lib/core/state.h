@@ -93,6 +93,7 @@ struct ls_context {
     struct ls_owned *owned;
     size_t owned_count, owned_capacity;
     ls_stats stats;
+    bool told_of_probabilities; /* a loss has warned of logits that are none */
 };
 
 /* ---- Storage (storage.c) ---- */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <lockstep/ops.h>
+#include <lockstep/update.h>
 
 #include "../core/internal.h"
 #include "lists.h"
@@ -43,9 +44,19 @@ bool ls_option_within(ls_context *ls, const char *who, const char *option, float
 static void free_optimizer(void *object)
 {
     ls_optimizer *optimizer = object;
+    ls_exclusions_finish(optimizer);
+    ls_lists_finish(&optimizer->lists);
     free(optimizer->slots);
     free(optimizer->name);
     free(optimizer);
+}
+
+static void destroy_slots(struct ls_optimizer_slots *slots)
+{
+    for (int s = 0; s < LS_OPTIMIZER_SLOTS; s++)
+        ls_variable_destroy(&slots->slot[s]);
+    ls_variable_destroy(&slots->average);
+    ls_variable_destroy(&slots->accumulator);
 }
 
 static void destroy_variables(ls_optimizer *optimizer)
@@ -55,8 +66,7 @@ static void destroy_variables(ls_optimizer *optimizer)
     for (int i = 0; i < LS_OPTIMIZER_OWN; i++)
         ls_variable_destroy(&optimizer->own[i]);
     for (size_t i = 0; i < optimizer->count; i++)
-        for (int s = 0; s < LS_OPTIMIZER_SLOTS; s++)
-            ls_variable_destroy(&optimizer->slots[i].slot[s]);
+        destroy_slots(&optimizer->slots[i]);
 }
 
 /* A variable "<optimizer>/<name>" that training does not change. */
@@ -69,10 +79,35 @@ static ls_tensor make_variable(const ls_optimizer *optimizer, const char *name, 
     return variable;
 }
 
+/* Checks what all optimizers may be given and puts the defaults in. */
+static bool complete(ls_context *ls, const char *name, struct ls_optimizer_common *common)
+{
+    common->ema_momentum = ls_option(common->ema_momentum, 0.99f);
+    if (!ls_option_within(ls, name, "weight_decay", common->weight_decay, 0, FLT_MAX, false) ||
+        !ls_option_within(ls, name, "clipnorm", common->clipnorm, 0, FLT_MAX, false) ||
+        !ls_option_within(ls, name, "global_clipnorm", common->global_clipnorm, 0, FLT_MAX, false) ||
+        !ls_option_within(ls, name, "clipvalue", common->clipvalue, 0, FLT_MAX, false) ||
+        !ls_option_within(ls, name, "ema_momentum", common->ema_momentum, 0, 1, false))
+        return false;
+    const char *wrong = NULL;
+    if ((common->clipnorm > 0) + (common->global_clipnorm > 0) + (common->clipvalue > 0) > 1)
+        wrong = "only one of clipnorm, global_clipnorm and clipvalue can be given";
+    else if (common->gradient_accumulation_steps < 0 || common->gradient_accumulation_steps == 1)
+        wrong = "gradient_accumulation_steps must be at least 2, or 0 for none";
+    else if (common->ema_overwrite_frequency < 0)
+        wrong = "ema_overwrite_frequency must be at least 1, or 0 for never";
+    else if (common->schedule.wrong)
+        wrong = common->schedule.wrong;
+    if (wrong)
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s", name, wrong);
+    return !wrong;
+}
+
 ls_optimizer *ls_optimizer_create(const struct ls_optimizer *draft, const char *name, float learning_rate)
 {
     ls_context *ls = draft->context;
-    if (!ls || ls_failed(ls))
+    struct ls_optimizer_common common = draft->common;
+    if (!ls || ls_failed(ls) || !complete(ls, name, &common))
         return NULL;
     ls_optimizer *optimizer = malloc(sizeof *optimizer);
     char *copy = malloc(strlen(name) + 1);
@@ -84,6 +119,7 @@ ls_optimizer *ls_optimizer_create(const struct ls_optimizer *draft, const char *
     }
     *optimizer = *draft;
     optimizer->name = strcpy(copy, name);
+    optimizer->common = common;
     const struct ls_optimizer_kind *kind = optimizer->kind;
     optimizer->iterations = make_variable(optimizer, "iteration", ls_int_scalar(ls, 0));
     optimizer->learning_rate = make_variable(optimizer, "learning_rate", ls_scalar(ls, learning_rate));
@@ -109,21 +145,24 @@ static bool same(ls_tensor a, ls_tensor b)
     return a.context == b.context && a.index == b.index && a.generation == b.generation;
 }
 
+bool ls_optimizer_has_slot(const ls_optimizer *optimizer, int s)
+{
+    return s < LS_OPTIMIZER_SLOTS && optimizer->kind->slot_name[s] && !(optimizer->without >> s & 1);
+}
+
 /* "mlp/dense/kernel" and "momentum" make "adam/mlp_dense_kernel_momentum", as in Keras. */
-static ls_tensor make_slot(const ls_optimizer *optimizer, ls_tensor variable, const char *slot_name)
+static ls_tensor make_slot(const ls_optimizer *optimizer, ls_tensor variable, const char *slot_name, float initial)
 {
     char name[400];
     snprintf(name, sizeof name, "%s_%s", ls_name(variable), slot_name);
     for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '_';
-    ls_tensor zeros = ls_zeros(optimizer->context, LS_FLOAT32, ls_shape_of_tensor(variable));
-    return make_variable(optimizer, name, zeros);
+    return make_variable(optimizer, name, ls_fill(optimizer->context, ls_shape_of_tensor(variable), initial));
 }
 
-/* The slots of a variable, made if it is new; NULL on an error. `hint` is where they probably are:
- * lists of variables come in one order. */
-static struct ls_optimizer_slots *slots_of(ls_optimizer *optimizer, ls_tensor variable, size_t hint)
+/* Lists of variables come in one order, so the slots are probably at `hint`. */
+struct ls_optimizer_slots *ls_optimizer_slots_of(ls_optimizer *optimizer, ls_tensor variable, size_t hint)
 {
     if (hint < optimizer->count && same(optimizer->slots[hint].variable, variable))
         return &optimizer->slots[hint];
@@ -140,16 +179,62 @@ static struct ls_optimizer_slots *slots_of(ls_optimizer *optimizer, ls_tensor va
         optimizer->slots = slots;
         optimizer->capacity = capacity;
     }
-    struct ls_optimizer_slots new = {.variable = variable};
-    for (int s = 0; s < LS_OPTIMIZER_SLOTS && optimizer->kind->slot_name[s]; s++)
-        new.slot[s] = make_slot(optimizer, variable, optimizer->kind->slot_name[s]);
+    struct ls_optimizer_slots new = {.variable = variable, .decays = ls_optimizer_decays(optimizer, variable)};
+    for (int s = 0; s < LS_OPTIMIZER_SLOTS; s++)
+        if (ls_optimizer_has_slot(optimizer, s))
+            new.slot[s] = make_slot(optimizer, variable, optimizer->kind->slot_name[s], optimizer->slot_initial);
+    if (optimizer->common.use_ema)
+        new.average = make_slot(optimizer, variable, "average", 0);
+    if (optimizer->common.gradient_accumulation_steps)
+        new.accumulator = make_slot(optimizer, variable, "gradient_accumulator", 0);
     if (ls_failed(optimizer->context)) {
-        for (int s = 0; s < LS_OPTIMIZER_SLOTS; s++)
-            ls_variable_destroy(&new.slot[s]);
+        destroy_slots(&new);
         return NULL;
     }
     optimizer->slots[optimizer->count] = new;
     return &optimizer->slots[optimizer->count++];
+}
+
+/* Appends those that exist. */
+static void append(ls_tensor *items, size_t *count, ls_tensor variable)
+{
+    if (!ls_is_nil(variable))
+        items[(*count)++] = variable;
+}
+
+/* The slots of one group, variable by variable. */
+static void append_group(const ls_optimizer *optimizer, int group, ls_tensor *items, size_t *count)
+{
+    for (size_t i = 0; i < optimizer->count; i++)
+        for (int s = 0; s < LS_OPTIMIZER_SLOTS; s++)
+            if (optimizer->kind->slot_group[s] == group)
+                append(items, count, optimizer->slots[i].slot[s]);
+}
+
+ls_variables ls_optimizer_variables(ls_optimizer *optimizer)
+{
+    ls_variables none = {0};
+    if (!optimizer || ls_failed(optimizer->context))
+        return none;
+    size_t most = 2 + LS_OPTIMIZER_OWN + optimizer->count * (LS_OPTIMIZER_SLOTS + 2), count = 0;
+    ls_tensor *items = ls_lists_take(&optimizer->lists, optimizer->context, most);
+    if (!items)
+        return none;
+    bool scheduled = optimizer->common.schedule.rate != NULL;
+    append(items, &count, optimizer->iterations);
+    if (!scheduled)
+        append(items, &count, optimizer->learning_rate);
+    for (size_t i = 0; i < optimizer->count; i++)
+        append(items, &count, optimizer->slots[i].average);
+    for (size_t i = 0; i < optimizer->count; i++)
+        append(items, &count, optimizer->slots[i].accumulator);
+    for (int group = 0; group < LS_OPTIMIZER_SLOTS; group++)
+        append_group(optimizer, group, items, &count);
+    for (int i = 0; i < LS_OPTIMIZER_OWN; i++)
+        append(items, &count, optimizer->own[i]);
+    if (scheduled)
+        append(items, &count, optimizer->learning_rate);
+    return (ls_variables){items, count, &optimizer->lists};
 }
 
 ls_status ls_optimizer_build(ls_optimizer *optimizer, ls_variables variables)
@@ -158,7 +243,7 @@ ls_status ls_optimizer_build(ls_optimizer *optimizer, ls_variables variables)
         return LS_INVALID_ARGUMENT;
     ls_context *ls = optimizer->context;
     for (size_t i = 0; i < variables.count && !ls_failed(ls); i++)
-        if (!slots_of(optimizer, variables.items[i], i))
+        if (!ls_optimizer_slots_of(optimizer, variables.items[i], i))
             break;
     return ls_error(ls);
 }
@@ -191,7 +276,7 @@ static void warn_of_missing(ls_optimizer *optimizer, ls_gradients gradients)
     for (size_t i = 0; i < gradients.count; i++) {
         if (!ls_is_nil(gradients.items[i]))
             continue;
-        struct ls_optimizer_slots *slots = slots_of(optimizer, gradients.variables[i], i);
+        struct ls_optimizer_slots *slots = ls_optimizer_slots_of(optimizer, gradients.variables[i], i);
         if (!slots)
             return;
         news |= !slots->warned;
@@ -209,18 +294,134 @@ static void warn_of_missing(ls_optimizer *optimizer, ls_gradients gradients)
                        optimizer->name, names);
 }
 
-static ls_status update_all(ls_optimizer *optimizer, ls_gradients gradients)
+/* ---- One step ---- */
+
+/* What a variable was before the step, for calls that only accumulate: its storage is kept by this
+ * second handle, so that the update writes elsewhere. */
+struct before {
+    ls_tensor own[LS_OPTIMIZER_OWN];
+    ls_tensor *of_slots; /* 1 + LS_OPTIMIZER_SLOTS for each of the optimizer's slots */
+};
+
+static ls_tensor value_of(ls_tensor variable) { return ls_is_nil(variable) ? variable : ls_stop_gradient(variable); }
+
+static bool remember(ls_optimizer *optimizer, struct before *before)
+{
+    enum { EACH = 1 + LS_OPTIMIZER_SLOTS };
+    before->of_slots = ls_lists_take(&optimizer->lists, optimizer->context, optimizer->count * EACH);
+    if (!before->of_slots)
+        return false;
+    for (int i = 0; i < LS_OPTIMIZER_OWN; i++)
+        before->own[i] = value_of(optimizer->own[i]);
+    for (size_t i = 0; i < optimizer->count; i++) {
+        before->of_slots[i * EACH] = value_of(optimizer->slots[i].variable);
+        for (int s = 0; s < LS_OPTIMIZER_SLOTS; s++)
+            before->of_slots[i * EACH + 1 + (size_t)s] = value_of(optimizer->slots[i].slot[s]);
+    }
+    return true;
+}
+
+static void restore_unless(ls_tensor applies, ls_tensor variable, ls_tensor before)
+{
+    if (!ls_is_nil(variable))
+        ls_assign(variable, ls_where(applies, variable, before));
+}
+
+static void restore_all_unless(ls_tensor applies, ls_optimizer *optimizer, const struct before *before)
+{
+    enum { EACH = 1 + LS_OPTIMIZER_SLOTS };
+    for (int i = 0; i < LS_OPTIMIZER_OWN; i++)
+        restore_unless(applies, optimizer->own[i], before->own[i]);
+    for (size_t i = 0; i < optimizer->count; i++) {
+        restore_unless(applies, optimizer->slots[i].variable, before->of_slots[i * EACH]);
+        for (int s = 0; s < LS_OPTIMIZER_SLOTS; s++)
+            restore_unless(applies, optimizer->slots[i].slot[s], before->of_slots[i * EACH + 1 + (size_t)s]);
+    }
+}
+
+static void clip(const ls_optimizer *optimizer, ls_gradients gradients)
+{
+    const struct ls_optimizer_common *c = &optimizer->common;
+    if (c->global_clipnorm > 0)
+        ls_clip_by_global_norm(gradients, c->global_clipnorm);
+    for (size_t i = 0; i < gradients.count && !ls_failed(optimizer->context); i++) {
+        if (ls_is_nil(gradients.items[i]))
+            continue;
+        if (c->clipnorm > 0)
+            gradients.items[i] = ls_clip_by_norm(gradients.items[i], c->clipnorm);
+        if (c->clipvalue > 0) {
+            ls_tensor high = ls_scalar(optimizer->context, c->clipvalue);
+            gradients.items[i] = ls_maximum(ls_minimum(gradients.items[i], high), ls_neg(high));
+        }
+    }
+}
+
+/* Clips, decays and updates. `gradients` is the optimizer's own list, with slots for every variable. */
+static ls_status update_variables(ls_optimizer *optimizer, ls_gradients gradients)
 {
     ls_context *ls = optimizer->context;
-    if (optimizer->kind->begin && optimizer->kind->begin(optimizer) != LS_OK)
+    clip(optimizer, gradients);
+    if (ls_failed(ls) || (optimizer->kind->begin && optimizer->kind->begin(optimizer) != LS_OK))
         return ls_error(ls);
     for (size_t i = 0; i < gradients.count; i++) {
         if (ls_is_nil(gradients.items[i]))
             continue;
-        const struct ls_optimizer_slots *slots = slots_of(optimizer, gradients.variables[i], i);
-        if (!slots || optimizer->kind->update(optimizer, slots, gradients.items[i]) != LS_OK)
+        const struct ls_optimizer_slots *slots = ls_optimizer_slots_of(optimizer, gradients.variables[i], i);
+        if (!slots)
+            return ls_error(ls);
+        if (optimizer->common.weight_decay > 0 && slots->decays)
+            ls_update_weight_decay(slots->variable, optimizer->learning_rate, optimizer->common.weight_decay);
+        if (optimizer->kind->update(optimizer, slots, gradients.items[i]) != LS_OK)
             return ls_error(ls);
     }
+    return ls_error(ls);
+}
+
+/* The same on the mean of the accumulated gradients, undone in the calls that only accumulate. */
+static ls_status update_by_mean(ls_optimizer *optimizer, ls_gradients gradients, ls_tensor applies)
+{
+    ls_context *ls = optimizer->context;
+    struct before before;
+    ls_tensor *sums = ls_lists_take(&optimizer->lists, ls, optimizer->count);
+    if (!sums || !remember(optimizer, &before))
+        return ls_error(ls);
+    for (size_t i = 0; i < gradients.count; i++) {
+        struct ls_optimizer_slots *slots = ls_optimizer_slots_of(optimizer, gradients.variables[i], i);
+        if (slots && !ls_is_nil(gradients.items[i]))
+            gradients.items[i] = ls_accumulate(optimizer, slots, gradients.items[i], &sums[slots - optimizer->slots]);
+    }
+    if (update_variables(optimizer, gradients) != LS_OK)
+        return ls_error(ls);
+    restore_all_unless(applies, optimizer, &before);
+    for (size_t i = 0; i < optimizer->count; i++) {
+        ls_tensor accumulator = optimizer->slots[i].accumulator;
+        ls_tensor sum = ls_is_nil(sums[i]) ? accumulator : sums[i];
+        ls_assign(accumulator, ls_where(applies, ls_scalar(ls, 0), sum));
+    }
+    return ls_error(ls);
+}
+
+static ls_status step(ls_optimizer *optimizer, ls_gradients gradients)
+{
+    ls_context *ls = optimizer->context;
+    const struct ls_optimizer_common *c = &optimizer->common;
+    for (size_t i = 0; i < gradients.count; i++)
+        if (!ls_is_nil(gradients.items[i]) && !ls_optimizer_slots_of(optimizer, gradients.variables[i], i))
+            return ls_error(ls);
+    if (c->schedule.rate)
+        ls_assign(optimizer->learning_rate, ls_schedule_rate(&c->schedule, optimizer->iterations));
+    ls_tensor *items = ls_lists_take(&optimizer->lists, ls, gradients.count);
+    if (!items)
+        return ls_error(ls);
+    memcpy(items, gradients.items, gradients.count * sizeof *items);
+    gradients.items = items;
+    ls_tensor applies = ls_accumulation_applies(optimizer);
+    if (c->gradient_accumulation_steps)
+        update_by_mean(optimizer, gradients, applies);
+    else
+        update_variables(optimizer, gradients);
+    if (c->use_ema)
+        ls_update_averages(optimizer);
     return ls_assign(optimizer->iterations, ls_add(optimizer->iterations, ls_int_scalar(ls, 1)));
 }
 
@@ -242,13 +443,24 @@ ls_status ls_apply_gradients(ls_optimizer *optimizer, ls_gradients gradients)
     if (present < gradients.count)
         warn_of_missing(optimizer, gradients);
     ls_scope_begin(ls);
-    update_all(optimizer, gradients);
+    step(optimizer, gradients);
     return ls_scope_end(ls);
 }
 
 /* ---- The learning rate ---- */
 
-float ls_learning_rate(const ls_optimizer *optimizer) { return optimizer ? ls_item(optimizer->learning_rate) : NAN; }
+float ls_learning_rate(const ls_optimizer *optimizer)
+{
+    if (!optimizer)
+        return NAN;
+    const ls_schedule *schedule = &optimizer->common.schedule;
+    if (!schedule->rate)
+        return ls_item(optimizer->learning_rate);
+    ls_scope_begin(optimizer->context);
+    float rate = ls_item(ls_schedule_rate(schedule, optimizer->iterations));
+    ls_scope_end(optimizer->context);
+    return rate;
+}
 
 ls_status ls_set_learning_rate(ls_optimizer *optimizer, float learning_rate)
 {
@@ -258,6 +470,10 @@ ls_status ls_set_learning_rate(ls_optimizer *optimizer, float learning_rate)
     if (ls_failed(ls) ||
         !ls_option_within(ls, optimizer->name, "the learning rate", learning_rate, 0, FLT_MAX, false))
         return ls_error(ls);
+    if (optimizer->common.schedule.rate)
+        return ls_fail(ls, LS_INVALID_ARGUMENT,
+                       "%s: its learning rate follows a schedule and cannot be set; make it with .learning_rate",
+                       optimizer->name);
     ls_scope_begin(ls);
     ls_assign(optimizer->learning_rate, ls_scalar(ls, learning_rate));
     return ls_scope_end(ls);

@@ -7,17 +7,22 @@
 
 #include <lockstep/optimizers.h>
 
+#include "lists.h"
+
 enum { LS_OPTIMIZER_SLOTS = 3, LS_OPTIMIZER_OWN = 3, LS_OPTIMIZER_NUMBERS = 4 };
 
 /** A variable that the optimizer has seen, and what it keeps for it. */
 struct ls_optimizer_slots {
     ls_tensor variable;
-    ls_tensor slot[LS_OPTIMIZER_SLOTS]; /* of the variable's shape, zeros at first */
+    ls_tensor slot[LS_OPTIMIZER_SLOTS]; /* of the variable's shape */
+    ls_tensor average, accumulator;     /* with use_ema; with gradient_accumulation_steps */
     bool warned;                        /* that it had no gradient */
+    bool decays;
 };
 
 struct ls_optimizer_kind {
     const char *slot_name[LS_OPTIMIZER_SLOTS]; /* NULL ends */
+    int slot_group[LS_OPTIMIZER_SLOTS];        /* Keras lists the slots of a group variable by variable */
     struct {
         const char *name;
         float initial;
@@ -27,20 +32,63 @@ struct ls_optimizer_kind {
     ls_status (*update)(ls_optimizer *optimizer, const struct ls_optimizer_slots *slots, ls_tensor gradient);
 };
 
+struct ls_optimizer_common {
+    LS_OPTIMIZER_OPTIONS
+};
+
+/** The common options out of those of an optimizer. */
+#define LS_OPTIMIZER_COMMON(o)                                                                     \
+    {                                                                                              \
+        .schedule = (o)->schedule, .weight_decay = (o)->weight_decay, .clipnorm = (o)->clipnorm,   \
+        .global_clipnorm = (o)->global_clipnorm, .clipvalue = (o)->clipvalue, .use_ema = (o)->use_ema, \
+        .ema_momentum = (o)->ema_momentum, .ema_overwrite_frequency = (o)->ema_overwrite_frequency, \
+        .gradient_accumulation_steps = (o)->gradient_accumulation_steps                            \
+    }
+
+struct ls_exclusion;
+
 struct ls_optimizer {
     ls_context *context;
     const struct ls_optimizer_kind *kind;
     char *name;
+    struct ls_optimizer_common common;
     float number[LS_OPTIMIZER_NUMBERS]; /* the kind's constants */
     bool flag;
+    unsigned without;   /* bit s: slot s of the kind is not used */
+    float slot_initial; /* what slots begin with */
     ls_tensor iterations, learning_rate; /* variables of rank 0 */
     ls_tensor own[LS_OPTIMIZER_OWN];
     struct ls_optimizer_slots *slots;
     size_t count, capacity;
+    struct ls_exclusion *exclusions; /* from weight decay */
+    struct ls_lists lists;
 };
 
-/** Copies `draft` (context, kind, number, flag) to the heap and gives it its variables. */
+/** Copies `draft` (context, kind, common, number, flag, without, slot_initial) to the heap and gives it
+ * its variables. Checks the common options. */
 ls_optimizer *ls_optimizer_create(const struct ls_optimizer *draft, const char *name, float learning_rate);
+
+/** Whether slot s is kept. */
+bool ls_optimizer_has_slot(const ls_optimizer *optimizer, int s);
+
+/** The slots of a variable, made if it is new; NULL on an error. `hint` is where they probably are. */
+struct ls_optimizer_slots *ls_optimizer_slots_of(ls_optimizer *optimizer, ls_tensor variable, size_t hint);
+
+/* ---- Weight decay (weight_decay.c) ---- */
+
+/** Whether no pattern excludes the variable. */
+bool ls_optimizer_decays(const ls_optimizer *optimizer, ls_tensor variable);
+void ls_exclusions_finish(ls_optimizer *optimizer);
+
+/* ---- Averages and accumulated gradients (accumulate.c) ---- */
+
+/** Bool, rank 0: whether this call applies what was accumulated; nil without accumulation. */
+ls_tensor ls_accumulation_applies(ls_optimizer *optimizer);
+/** The mean of a variable's gradients so far and this one. The new sum goes to `*sum`. */
+ls_tensor ls_accumulate(ls_optimizer *optimizer, const struct ls_optimizer_slots *slots, ls_tensor gradient,
+                        ls_tensor *sum);
+/** Moves the averages, and overwrites the variables by them when it is time. */
+void ls_update_averages(ls_optimizer *optimizer);
 
 /** An option: `value`, or `otherwise` if it is +0 (LS_ZERO, which is -0, is a value). */
 float ls_option(float value, float otherwise);

@@ -28,6 +28,7 @@ ls_optimizer *ls_sgd_with(const ls_sgd_options *options)
         !ls_option_within(ls, "sgd", "momentum", momentum, 0, 1, false))
         return NULL;
     struct ls_optimizer draft = {.context = ls,
+                                 .common = LS_OPTIMIZER_COMMON(options),
                                  .kind = momentum > 0 ? &with_momentum : &plain,
                                  .number[MOMENTUM] = momentum,
                                  .flag = options->nesterov};

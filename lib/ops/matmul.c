@@ -32,6 +32,11 @@ static void vjp_matmul(struct ls_vjp_call *call)
 
 static const struct ls_op matmul_op = {"matmul", vjp_matmul, NULL};
 
+ls_activation ls_matmul_activation_of(const struct ls_entry *entry)
+{
+    return entry->op == &matmul_op ? ((const struct product *)entry->attributes)->activation : LS_LINEAR;
+}
+
 /* The leading dimensions of a matrix input, and their product. */
 static ls_shape leading(const ls_shape *shape, int64_t *product)
 {

@@ -30,6 +30,9 @@ ls_tensor ls_op_view(ls_context *ls, const struct ls_value *value, const ls_shap
 /** The axis as 0..rank-1, or -1 with the error raised. */
 int ls_op_axis(ls_context *ls, const char *op, int axis, const ls_shape *shape);
 
+/** The activation in the epilogue of a recorded matmul; LS_LINEAR for entries of other ops. */
+ls_activation ls_matmul_activation_of(const struct ls_entry *entry);
+
 /* ---- Elementwise programs ---- */
 
 /** A row of a program whose operands are 0..7 for inputs, LS_REGISTER_IMMEDIATE + i, LS_REGISTER_ROW + i. */

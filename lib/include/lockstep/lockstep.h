@@ -14,6 +14,7 @@
 #include <lockstep/ops.h>
 #include <lockstep/optimizers.h>
 #include <lockstep/progress.h>
+#include <lockstep/schedules.h>
 #include <lockstep/status.h>
 #include <lockstep/tape.h>
 #include <lockstep/tensor.h>
