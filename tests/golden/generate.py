@@ -26,6 +26,7 @@ import cases_elementwise  # noqa: E402
 import cases_networks  # noqa: E402
 import cases_optimizers  # noqa: E402
 import cases_random  # noqa: E402
+import cases_storage  # noqa: E402
 import cases_structure  # noqa: E402
 
 LARGEST = 1536 * 1024  # the whole folder stays below this
@@ -36,7 +37,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
     total = sum(p.stat().st_size for p in here.glob("*.py"))
     for module in (cases_elementwise, cases_activations, cases_structure, cases_networks, cases_optimizers,
-                   cases_random, cases_convolution, cases_arrays):
+                   cases_random, cases_convolution, cases_arrays, cases_storage):
         for family in module.families():
             size = family.write(folder)
             total += size
