@@ -23,6 +23,7 @@ import cases_activations  # noqa: E402
 import cases_arrays  # noqa: E402
 import cases_convolution  # noqa: E402
 import cases_elementwise  # noqa: E402
+import cases_factor  # noqa: E402
 import cases_networks  # noqa: E402
 import cases_optimizers  # noqa: E402
 import cases_random  # noqa: E402
@@ -37,7 +38,8 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
     total = sum(p.stat().st_size for p in here.glob("*.py"))
     for module in (cases_elementwise, cases_activations, cases_structure, cases_networks, cases_optimizers,
-                   cases_random, cases_convolution, cases_arrays, cases_storage):
+                   cases_random, cases_convolution, cases_arrays, cases_storage,
+                   cases_factor):
         for family in module.families():
             size = family.write(folder)
             total += size
