@@ -22,6 +22,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import cases_activations  # noqa: E402
 import cases_arrays  # noqa: E402
 import cases_convolution  # noqa: E402
+import cases_ctc  # noqa: E402
 import cases_elementwise  # noqa: E402
 import cases_factor  # noqa: E402
 import cases_networks  # noqa: E402
@@ -39,7 +40,7 @@ def main():
     total = sum(p.stat().st_size for p in here.glob("*.py"))
     for module in (cases_elementwise, cases_activations, cases_structure, cases_networks, cases_optimizers,
                    cases_random, cases_convolution, cases_arrays, cases_storage,
-                   cases_factor):
+                   cases_factor, cases_ctc):
         for family in module.families():
             size = family.write(folder)
             total += size
