@@ -386,6 +386,12 @@ LS_FN float canon_float_of_bfloat(uint bfloat_bits)
     return LS_FLOAT(bfloat_bits << 16);
 }
 
+/* The same with the 16 bits in an int, as the registers of map have them. */
+#define LS_F2H(x) LS_INT(canon_half_of_float(x))
+#define LS_H2F(h) canon_float_of_half(LS_UINT(h))
+#define LS_F2B(x) LS_INT(canon_bfloat_of_float(x))
+#define LS_B2F(b) canon_float_of_bfloat(LS_UINT(b))
+
 /* ---- random words ---- */
 
 LS_STRUCT(canon_uint4) {

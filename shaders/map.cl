@@ -70,10 +70,12 @@ typedef uint word;
 #define LS_WORD_INT(x) ((uint)(x))
 #define LS_WORD_BYTE(x) ((uint)(x))
 #define LS_WORD_BOOL(x) ((uint)((x) != 0))
+#define LS_WORD_HALF(x) ((uint)(x))
 #define LS_VALUE_FLOAT(r) as_float(r)
 #define LS_VALUE_INT(r) as_int(r)
 #define LS_VALUE_BYTE(r) ((uchar)(r))
 #define LS_VALUE_BOOL(r) ((uchar)((r) != 0u))
+#define LS_VALUE_HALF(r) ((ushort)(r))
 
 #define LS_DENSE_ONE(x, i, type) x[i0]
 #define LS_SCALAR_ONE(x, i, type) x[0]
@@ -101,15 +103,18 @@ typedef uint16 word;
 #define LS_WORD_INT(x) as_uint16(x)
 #define LS_WORD_BYTE(x) convert_uint16(x)
 #define LS_WORD_BOOL(x) (as_uint16(convert_int16((x) != (uchar)0)) & 1u)
+#define LS_WORD_HALF(x) convert_uint16(x)
 #define LS_VALUE_FLOAT(r) as_float16(r)
 #define LS_VALUE_INT(r) as_int16(r)
 #define LS_VALUE_BYTE(r) convert_uchar16((r) & 255u)
 #define LS_VALUE_BOOL(r) convert_uchar16(as_uint16((r) != 0u) & 1u)
+#define LS_VALUE_HALF(r) convert_ushort16((r) & 65535u)
 
 #define LS_VECTOR_FLOAT (float16)
 #define LS_VECTOR_INT (int16)
 #define LS_VECTOR_BYTE (uchar16)
 #define LS_VECTOR_BOOL (uchar16)
+#define LS_VECTOR_HALF (ushort16)
 
 #define LS_DENSE_ALL(x, i, type) vload16(0, x + i0)
 #define LS_DENSE_PART(x, i, type) ls_load(x + i0, count)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Data that moves: copy, gather, scatter_add, count. LS_ELEMENT is uint or uchar; copies move bits.
+ * Data that moves: copy, gather, scatter_add, count. LS_ELEMENT is uint, ushort or uchar; copies move bits.
  */
 
 #if LS_MOVE == 0

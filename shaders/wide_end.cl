@@ -25,6 +25,7 @@
 LS_PART(float)
 LS_PART(int)
 LS_PART(uchar)
+LS_PART(ushort)
 #undef LS_PART
 
 /* The elements of x at 16 places. */

@@ -161,6 +161,8 @@ static void read_elements(struct reader *r, struct golden_array *a)
         switch (a->dtype) {
         case LS_FLOAT32: ((float *)a->data)[i] = single(r); break;
         case LS_INT32: ((int32_t *)a->data)[i] = (int32_t)integer(r); break;
+        case LS_FLOAT16:
+        case LS_BFLOAT16: ((uint16_t *)a->data)[i] = (uint16_t)integer(r); break;
         default: ((uint8_t *)a->data)[i] = (uint8_t)integer(r);
         }
 }

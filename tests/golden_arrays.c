@@ -205,6 +205,27 @@ CALL(dot) { return (void)ls, (void)c, out[0] = ls_dot(in[0], in[1]), 1; }
 CALL(outer) { return (void)ls, (void)c, out[0] = ls_outer(in[0], in[1]), 1; }
 
 /* attrs: axes of a, then as many of b */
+CALL(ctc_loss)
+{
+    (void)ls;
+    out[0] = ls_ctc_loss(in[0], in[1], in[2], in[3], (int32_t)c->attr[0]);
+    return 1;
+}
+
+CALL(triangular_solve)
+{
+    (void)ls;
+    out[0] = ls_triangular_solve(in[0], in[1], .upper = c->attr[0], .transpose_a = c->attr[1]);
+    return 1;
+}
+
+CALL(cholesky)
+{
+    (void)ls, (void)c;
+    out[0] = ls_cholesky(in[0]);
+    return 1;
+}
+
 CALL(tensordot)
 {
     int room[LS_MAX_RANK], count;
@@ -356,7 +377,7 @@ golden_call *golden_array_op(const char *name)
         CALL(softmax_cross_entropy), CALL(sigmoid_cross_entropy), CALL(embedding_lookup), CALL(segment_sum),
         CALL(batch_normalization), CALL(layer_normalization), CALL(rms_normalization), CALL(group_normalization),
         CALL(dropout), CALL(attention), CALL(resize_nearest), CALL(resize_bilinear),
-        CALL(dot), CALL(outer), CALL(tensordot), CALL(einsum),
+        CALL(dot), CALL(outer), CALL(tensordot), CALL(einsum), CALL(triangular_solve), CALL(cholesky), CALL(ctc_loss),
         CALL(take_along_axis), CALL(gather_nd), CALL(scatter_update), CALL(sort), CALL(argsort), CALL(top_k),
         CALL(searchsorted), CALL(tril), CALL(triu), CALL(diag), CALL(diag_part), CALL(eye), CALL(range),
         CALL(linspace), CALL(meshgrid),

@@ -789,7 +789,11 @@ static bool within(float got, double truth, double bound)
 
 static int64_t element(const struct golden_array *a, const void *data, int64_t i)
 {
-    return a->dtype == LS_INT32 ? ((const int32_t *)data)[i] : ((const uint8_t *)data)[i];
+    switch (ls_dtype_size(a->dtype)) {
+    case 1: return ((const uint8_t *)data)[i];
+    case 2: return ((const uint16_t *)data)[i];
+    default: return ((const int32_t *)data)[i];
+    }
 }
 
 /* Reads an array, adds it to the trace, compares it with what is expected. Returns the elements for

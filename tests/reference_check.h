@@ -85,7 +85,7 @@ static inline int32_t *draw_ints(int64_t n, int64_t low, int64_t high)
 
 static inline size_t size_of(ls_dtype dtype)
 {
-    return dtype == LS_FLOAT32 || dtype == LS_INT32 ? 4 : 1;
+    return ls_dtype_size(dtype);
 }
 
 static inline void *draw_elements(ls_dtype dtype, int64_t n)
@@ -94,6 +94,12 @@ static inline void *draw_elements(ls_dtype dtype, int64_t n)
         return draw_floats(n);
     }
     int32_t *words = draw_ints(n, -1000, 1000);
+    if (size_of(dtype) == 2) {
+        uint16_t *halves = (uint16_t *)words;
+        for (int64_t i = 0; i < n; i++) {
+            halves[i] = (uint16_t)draw();
+        }
+    }
     if (size_of(dtype) == 1) {
         uint8_t *bytes = (uint8_t *)words;
         for (int64_t i = 0; i < n; i++) {
@@ -125,9 +131,12 @@ static inline bool same_word(ls_dtype dtype, const void *want, const void *got)
         return true;
     }
     float a, b;
+    if (dtype != LS_FLOAT32) {
+        return false;
+    }
     memcpy(&a, want, sizeof a);
     memcpy(&b, got, sizeof b);
-    return dtype == LS_FLOAT32 && (a == b || (a != a && b != b));
+    return a == b || (a != a && b != b);
 }
 
 /* Compares and frees an output; `what` says what was computed. */

@@ -53,6 +53,11 @@ static void shapes(struct suite *s, ls_context *ls)
     REFUSED(ls_cumsum(a, 2, false, false), LS_INVALID_ARGUMENT, "cumsum: axis 2");
     REFUSED(ls_linear_recurrence(a, v, 0, false), LS_SHAPE_MISMATCH, "linear_recurrence: factors (3, 4)");
     REFUSED(ls_dot(v, a), LS_SHAPE_MISMATCH, "dot: (5,) and (3, 4)");
+    REFUSED(ls_ctc_loss(i, a, i, i, 0), LS_SHAPE_MISMATCH, "ctc_loss: labels (3,), logits (3, 4)");
+    REFUSED(ls_ctc_loss(ls_zeros(ls, LS_INT32, LS_SHAPE(3, 2)), ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, 4, 5)), i, i, 5),
+            LS_INVALID_ARGUMENT, "the blank 5 is no class");
+    REFUSED(ls_cholesky(a), LS_SHAPE_MISMATCH, "cholesky: (3, 4) should be square");
+    REFUSED(ls_triangular_solve(ls_eye(ls, 5, 5), v), LS_SHAPE_MISMATCH, "triangular_solve: (5, 5) x = (5,)");
     REFUSED(ls_tensordot(a, v, (int[]){0}, (int[]){0}, 1), LS_SHAPE_MISMATCH, "tensordot: axis 0 of (3, 4)");
     REFUSED(ls_einsum("ij,jk", (ls_tensor[]){a, a}, 2), LS_INVALID_ARGUMENT, "einsum: \"ij,jk\" with 2 operands");
     REFUSED(ls_einsum("ij->ik", &a, 1), LS_INVALID_ARGUMENT, "einsum: \"ij->ik\"");

@@ -40,7 +40,10 @@ static uint32_t element(struct suite *s, ls_dtype dtype, enum data data, double 
     uint64_t r = suite_next(s);
     double unit = (double)(r >> 40) * 0x1p-24;
     if (dtype != LS_FLOAT32)
-        return dtype == LS_BOOL ? (uint32_t)(r >> 60 & 1) : dtype == LS_UINT8 ? (uint32_t)(r >> 56) : (uint32_t)(r % 2001) - 1000u;
+        return dtype == LS_BOOL                   ? (uint32_t)(r >> 60 & 1)
+               : dtype == LS_UINT8                ? (uint32_t)(r >> 56)
+               : ls_dtype_size(dtype) == 2        ? (uint32_t)(r >> 48)
+                                                  : (uint32_t)(r % 2001) - 1000u;
     switch (data) {
     case INTEGERS: return bits_of((float)((int)(r >> 40) % 17 - 8));
     case ORDER: return bits_of((float)(unit * 2 - 1) * (float)(1 << (r & 15)));
@@ -268,14 +271,64 @@ static void programs(struct duel *d, int64_t n)
     drop(d, &out);
 }
 
+/* Loads and stores of the 16-bit types in every pattern of access: from both to float32, a product, back. */
+static void halves(struct duel *d, int64_t n, int pattern)
+{
+    enum { ROW = LS_REGISTER_ROW };
+    static const char *const patterns[] = {"dense", "scalar", "row", "column", "turned"};
+    char name[96];
+    int64_t cols = n < 7 ? n : n % 2 ? 7 : 50, lines = n / cols;
+    n = lines * cols;
+    snprintf(name, sizeof name, "map/halves n=%lld %s", (long long)n, patterns[pattern]);
+    struct array a = make(d, LS_FLOAT16, n, PLAIN, 0, 0), b = make(d, LS_BFLOAT16, n, PLAIN, 0, 0);
+    struct array half = make(d, LS_FLOAT16, n, PLAIN, 0, 0), brain = make(d, LS_BFLOAT16, n, PLAIN, 0, 0);
+    struct array whole = floats(d, n, PLAIN), exact = floats(d, n, PLAIN);
+    struct ls_map_args args = {.rows = 5,
+                               .inputs = 2,
+                               .outputs = 4,
+                               .rank = 2,
+                               .n = n,
+                               .extent = {lines, cols},
+                               .row = {{LS_ROW_from_float16, {0, 0, 0}},
+                                       {LS_ROW_from_bfloat16, {1, 0, 0}},
+                                       {LS_ROW_maximum, {ROW, ROW + 1, 0}},
+                                       {LS_ROW_to_float16, {ROW + 2, 0, 0}},
+                                       {LS_ROW_to_bfloat16, {ROW + 2, 0, 0}}}};
+    static const int64_t places[][2] = {{1, 1}, {0, 0}, {0, 1}, {1, 0}, {-1, -1}};
+    int64_t row = places[pattern][0], column = places[pattern][1];
+    bool turned = pattern == 4;
+    DUEL(map, name, {
+        args.input[0] = (struct ls_map_input){a.on[k], LS_FLOAT16, {cols, 1}};
+        args.input[1] = (struct ls_map_input){b.on[k], LS_BFLOAT16,
+                                              {turned ? 1 : row * (column ? cols : 1), turned ? lines : column}};
+        args.output[0] = (struct ls_map_output){half.on[k], LS_FLOAT16, ROW + 3};
+        args.output[1] = (struct ls_map_output){brain.on[k], LS_BFLOAT16, ROW + 4};
+        args.output[2] = (struct ls_map_output){whole.on[k], LS_FLOAT32, ROW + 1};
+        args.output[3] = (struct ls_map_output){exact.on[k], LS_FLOAT32, ROW};
+    });
+    compare(d, &exact, LS_FLOAT32, n, name);
+    compare(d, &whole, LS_FLOAT32, n, name);
+    /* A comparison of subnormals is not what a device that flushes them promises. */
+    if (!d->s->kind.flushes) {
+        compare(d, &half, LS_FLOAT16, n, name);
+        compare(d, &brain, LS_BFLOAT16, n, name);
+    }
+    drop(d, &a);
+    drop(d, &b);
+    drop(d, &half);
+    drop(d, &brain);
+    drop(d, &whole);
+    drop(d, &exact);
+}
+
 /* ---- fill and copy_nd ---- */
 
 static void fills(struct duel *d, int64_t n)
 {
     char name[64];
     snprintf(name, sizeof name, "fill n=%lld", (long long)n);
-    static const ls_dtype types[] = {LS_FLOAT32, LS_INT32, LS_UINT8};
-    for (int t = 0; t < 3; t++) {
+    static const ls_dtype types[] = {LS_FLOAT32, LS_INT32, LS_UINT8, LS_FLOAT16};
+    for (int t = 0; t < 4; t++) {
         struct array out = make(d, types[t], n + 3, PLAIN, -2, 2);
         struct ls_fill_args args = {.dtype = types[t], .value = 0x40490fdb, .step = types[t] == LS_INT32 ? 3 : 0, .n = n};
         DUEL(fill, name, args.dst = out.on[k]);
@@ -287,7 +340,8 @@ static void fills(struct duel *d, int64_t n)
 static void copies(struct duel *d)
 {
     for (int trial = 0; trial < 40; trial++) {
-        struct ls_copy_nd_args args = {.dtype = suite_below(d->s, 4) ? LS_FLOAT32 : LS_UINT8};
+        static const ls_dtype types[] = {LS_FLOAT32, LS_UINT8, LS_FLOAT32, LS_BFLOAT16};
+        struct ls_copy_nd_args args = {.dtype = types[suite_below(d->s, 4)]};
         int64_t src_n = 1, dst_n = 1;
         char name[64];
         args.rank = 1 + (int)suite_below(d->s, 5);
@@ -562,6 +616,8 @@ static void indexing(struct duel *d, int64_t outer, int64_t rows_count, int64_t 
              (long long)count);
     struct array index = indices(d, count, rows_count), table = floats(d, outer * rows_count * inner, ORDER);
     struct array bytes = make(d, LS_UINT8, outer * rows_count * inner, PLAIN, 0, 0);
+    struct array halves = make(d, LS_FLOAT16, outer * rows_count * inner, PLAIN, 0, 0);
+    struct array small_halves = make(d, LS_FLOAT16, outer * count * inner, PLAIN, 0, 0);
     struct array out = floats(d, outer * count * inner, ORDER), small = make(d, LS_UINT8, outer * count * inner, PLAIN, 0, 0);
     {
         struct ls_gather_args args = {NULL, NULL, NULL, LS_FLOAT32, outer, rows_count, inner, count};
@@ -570,6 +626,9 @@ static void indexing(struct duel *d, int64_t outer, int64_t rows_count, int64_t 
         args.dtype = LS_UINT8;
         DUEL(gather, name, (args.table = bytes.on[k], args.indices = index.on[k], args.dst = small.on[k]));
         compare(d, &small, LS_UINT8, outer * count * inner, name);
+        args.dtype = LS_FLOAT16;
+        DUEL(gather, name, (args.table = halves.on[k], args.indices = index.on[k], args.dst = small_halves.on[k]));
+        compare(d, &small_halves, LS_FLOAT16, outer * count * inner, name);
     }
     memcpy(name, "scttr+", 6);
     {
@@ -577,6 +636,8 @@ static void indexing(struct duel *d, int64_t outer, int64_t rows_count, int64_t 
         DUEL(scatter_add, name, (args.dst = table.on[k], args.indices = index.on[k], args.updates = out.on[k]));
         compare(d, &table, LS_FLOAT32, outer * rows_count * inner, name);
     }
+    drop(d, &halves);
+    drop(d, &small_halves);
     drop(d, &index);
     drop(d, &table);
     drop(d, &bytes);
@@ -689,6 +750,8 @@ void suite_primitives(struct suite *s)
             if (!affordable(d, sizes[i]))
                 continue;
             programs(d, sizes[i]);
+            for (int pattern = 0; pattern < 5 && (sizes[i] == 65 || sizes[i] == 1024 || sizes[i] == 4097); pattern++)
+                halves(d, sizes[i], pattern);
             fills(d, sizes[i]);
             randoms(d, sizes[i]);
             if (sizes[i] <= 4097) {

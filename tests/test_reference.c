@@ -102,6 +102,8 @@ static uint32_t load(const struct program *p, int input, int64_t at)
     switch (p->args.input[input].dtype) {
     case LS_UINT8: return ((const uint8_t *)data)[at];
     case LS_BOOL: return ((const uint8_t *)data)[at] != 0;
+    case LS_FLOAT16:
+    case LS_BFLOAT16: return ((const uint16_t *)data)[at];
     default: return ((const uint32_t *)data)[at];
     }
 }
@@ -131,6 +133,8 @@ static void interpret(const struct program *p, void *const *want)
             switch (args->output[k].dtype) {
             case LS_UINT8: ((uint8_t *)want[k])[e] = (uint8_t)result; break;
             case LS_BOOL: ((uint8_t *)want[k])[e] = result != 0; break;
+            case LS_FLOAT16:
+            case LS_BFLOAT16: ((uint16_t *)want[k])[e] = (uint16_t)result; break;
             default: ((uint32_t *)want[k])[e] = result;
             }
         }
@@ -331,7 +335,7 @@ static void test_programs(int count)
             }
             args->output[k].source = (uint8_t)r;
             args->output[k].dtype =
-                kinds[r] == FLOAT ? LS_FLOAT32 : (ls_dtype)(LS_INT32 + draw_below(3));
+                kinds[r] == FLOAT ? LS_FLOAT32 : (ls_dtype)(LS_INT32 + draw_below(LS_DTYPE_COUNT - 1));
             p.in_place[k] = -1;
             if (k < args->inputs && dense(args, k) && draw() % 2 &&
                 args->input[k].dtype == args->output[k].dtype) {

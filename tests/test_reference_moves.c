@@ -103,6 +103,8 @@ static void test_gather_and_scatter(int count)
         int32_t *indices = draw_ints(n, faulty ? -2 : 0, faulty ? rows_n + 2 : rows_n);
         float *table = draw_floats(outer * rows_n * inner);
         float *updates = draw_floats(outer * n * inner);
+        uint16_t *halves = draw_elements(LS_BFLOAT16, outer * rows_n * inner);
+        uint16_t *gathered_halves = calloc((size_t)(outer * n * inner), sizeof *gathered_halves);
         float *gathered = calloc((size_t)(outer * n * inner), sizeof *gathered);
         float *sums = malloc((size_t)(outer * rows_n * inner) * sizeof *sums);
         memcpy(sums, table, (size_t)(outer * rows_n * inner) * sizeof *sums);
@@ -111,6 +113,7 @@ static void test_gather_and_scatter(int count)
             int64_t at = (o * rows_n + index) * inner + i % inner;
             if (index >= 0 && index < rows_n) {
                 gathered[i] = table[at];
+                gathered_halves[i] = halves[at];
                 sums[at] = sums[at] + updates[i];
             }
         }
@@ -130,6 +133,13 @@ static void test_gather_and_scatter(int count)
             ls_reference_backend.scatter_add(devices[d], &scatter);
             check_fault(devices[d], LS_FAULT_SCATTER_ADD, indices, n, rows_n);
             check(devices[d], table_b, LS_FLOAT32, sums, outer * rows_n * inner, "scatter_add");
+            gather.dtype = LS_BFLOAT16;
+            gather.table = upload(devices[d], halves, outer * rows_n * inner * 2);
+            gather.dst = upload(devices[d], NULL, outer * n * inner * 2);
+            ls_reference_backend.gather(devices[d], &gather);
+            check_fault(devices[d], LS_FAULT_GATHER, indices, n, rows_n);
+            check(devices[d], gather.dst, LS_BFLOAT16, gathered_halves, outer * n * inner, "gather of 16 bits");
+            release(devices[d], gather.table);
             release(devices[d], updates_b);
             release(devices[d], indices_b);
         }
@@ -137,6 +147,8 @@ static void test_gather_and_scatter(int count)
         free(table);
         free(updates);
         free(gathered);
+        free(halves);
+        free(gathered_halves);
         free(sums);
     }
 }

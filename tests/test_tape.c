@@ -231,7 +231,7 @@ static void targets(ls_context *ls)
     dy[1] = (ls_tensor){0}; /* ones */
     CHECK(ls_gradient_with(&ask) == LS_OK, "%s", ls_error_message(ls));
     ls_gradient(tape, ls_argmax(x, 0), &x, 1, g);
-    CHECK_ERROR(ls, LS_DTYPE_MISMATCH, "target 0 is int32; only float32 has gradients");
+    CHECK_ERROR(ls, LS_DTYPE_MISMATCH, "target 0 is int32; only float types have gradients");
 }
 
 static void expect_reason(const ls_tape *tape, ls_tensor source, const char *part)
@@ -276,7 +276,7 @@ static void reasons(ls_context *ls)
     LS_TAPE (typed, ls)
         y = ls_square(kernel);
     ls_gradient(typed, y, &labels, 1, &g);
-    expect_reason(typed, labels, "it is int32, and only float32 has gradients");
+    expect_reason(typed, labels, "it is int32, and only float types have gradients");
     (void)other;
     ls_variable_destroy(&kernel);
     ls_variable_destroy(&bias);

@@ -259,7 +259,7 @@ class Code:
             note, _, file = self.functions.get(rule, ("", "", "lib/ops"))
             return note if note and not note.startswith("----") else f"`{rule}` in {file}"
         body = self.functions.get(function, self.functions.get(function + "_with", ("", "")))[1]
-        parts = sorted({w for w in re.findall(r"ls_\w+", body) if self.has_gradient(w[3:])})
+        parts = sorted({w for w in re.findall(r"ls_\w+", body) if w != "ls_cast" and self.has_gradient(w[3:])})
         return "that of " + ", ".join(f"`{p[3:]}`" for p in parts) if parts else "none"
 
 

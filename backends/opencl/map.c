@@ -167,9 +167,11 @@ static struct ls_cl_key key_of(const struct ls_map_args *args, const struct patt
 /* ---- The text: see shaders/map.cl ---- */
 
 static const char *const storage[LS_DTYPE_COUNT] = {
-    [LS_FLOAT32] = "float", [LS_INT32] = "int", [LS_UINT8] = "uchar", [LS_BOOL] = "uchar"};
+    [LS_FLOAT32] = "float", [LS_INT32] = "int", [LS_UINT8] = "uchar", [LS_BOOL] = "uchar",
+    [LS_FLOAT16] = "ushort", [LS_BFLOAT16] = "ushort"};
 static const char *const kind[LS_DTYPE_COUNT] = {
-    [LS_FLOAT32] = "FLOAT", [LS_INT32] = "INT", [LS_UINT8] = "BYTE", [LS_BOOL] = "BOOL"};
+    [LS_FLOAT32] = "FLOAT", [LS_INT32] = "INT", [LS_UINT8] = "BYTE", [LS_BOOL] = "BOOL",
+    [LS_FLOAT16] = "HALF", [LS_BFLOAT16] = "HALF"};
 static const char *const access_name[] = {
     [ACCESS_DENSE] = "DENSE", [ACCESS_SCALAR] = "SCALAR", [ACCESS_ALONG] = "ALONG",
     [ACCESS_FIXED] = "FIXED", [ACCESS_STEPPED] = "STEPPED"};

@@ -19,6 +19,12 @@ static size_t group_for(const struct ls_cl_device *device, int64_t length)
     return group < device->max_group ? group : device->max_group;
 }
 
+/* The type that kernels move elements as. */
+static const char *element_of(size_t size)
+{
+    return size == 1 ? "uchar" : size == 2 ? "ushort" : "uint";
+}
+
 static size_t groups_of(int64_t items, size_t group)
 {
     return ((size_t)items + group - 1) / group;
@@ -39,7 +45,7 @@ static ls_status find_kernel(struct ls_cl_device *device, enum move move, const 
                                   .parts = LS_CL_FAULT};
     ls_cl_add(&source.text,
               "#define LS_MOVE %d\n#define LS_ELEMENT %s\n#define LS_GROUP %d\n#define LS_WIDE %d\n",
-              move, size == 1 ? "uchar" : "uint", (int)group, device->wide);
+              move, element_of(size), (int)group, device->wide);
     return ls_cl_build(device, &key, &source, kernel);
 }
 
@@ -66,7 +72,8 @@ ls_status ls_cl_fill(struct ls_device *base, const struct ls_fill_args *args)
         return count(device, args);
     size_t size = ls_dtype_size(args->dtype);
     unsigned char byte = (unsigned char)args->value;
-    const void *pattern = size == 1 ? (const void *)&byte : (const void *)&args->value;
+    cl_ushort half = (cl_ushort)args->value;
+    const void *pattern = size == 1 ? (const void *)&byte : size == 2 ? (const void *)&half : &args->value;
     cl_int code = ls_cl.clEnqueueFillBuffer(device->queue, ls_cl_memory(args->dst), pattern, size, 0,
                                             (size_t)args->n * size, 0, NULL, NULL);
     if (code != CL_SUCCESS)
@@ -123,7 +130,7 @@ ls_status ls_cl_copy_nd(struct ls_device *base, const struct ls_copy_nd_args *ar
         ls_cl_add(&source.text,
                   "#define LS_MOVE %d\n#define LS_ELEMENT %s\n#define LS_COPY_ROWS %d\n"
                   "#define LS_COPY_LARGE %d\n#define LS_GROUP %d\n#define LS_COPY_LOCATE",
-                  MOVE_COPY, size == 1 ? "uchar" : "uint", rows, large, (int)group);
+                  MOVE_COPY, element_of(size), rows, large, (int)group);
         for (int d = rows ? last - 1 : last; d > 0; d--)
             ls_cl_add(&source.text, " LS_COPY_SPLIT(%d)", d);
         ls_cl_add(&source.text, "\n");

@@ -16,6 +16,8 @@ static word load(const void *data, ls_dtype dtype, int64_t at)
     switch (dtype) {
     case LS_UINT8: return ((const uint8_t *)data)[at];
     case LS_BOOL: return ((const uint8_t *)data)[at] != 0;
+    case LS_FLOAT16:
+    case LS_BFLOAT16: return ((const uint16_t *)data)[at];
     default: return ((const word *)data)[at];
     }
 }
@@ -25,6 +27,7 @@ static void load_strided(word *to, const void *data, ls_dtype dtype, int64_t at,
                          int64_t n)
 {
     const uint8_t *bytes = (const uint8_t *)data + at;
+    const uint16_t *halves = (const uint16_t *)data + at;
     const word *words = (const word *)data + at;
     if (stride == 0) {
         word value = load(data, dtype, at);
@@ -33,6 +36,8 @@ static void load_strided(word *to, const void *data, ls_dtype dtype, int64_t at,
         EACH(i, n) to[i] = bytes[i];
     } else if (dtype == LS_BOOL && stride == 1) {
         EACH(i, n) to[i] = bytes[i] != 0;
+    } else if (is_half(dtype) && stride == 1) {
+        EACH(i, n) to[i] = halves[i];
     } else if (!is_word(dtype)) {
         for (int64_t i = 0; i < n; i++) {
             to[i] = load(data, dtype, at + i * stride);
@@ -52,11 +57,14 @@ static void store(void *data, ls_dtype dtype, int64_t at, const struct operand *
     const word *source = from->data;
     size_t step = from->step;
     uint8_t *bytes = (uint8_t *)data + at;
+    uint16_t *halves = (uint16_t *)data + at;
     word *words = (word *)data + at;
     if (dtype == LS_UINT8) {
         EACH(i, n) bytes[i] = (uint8_t)source[i * step];
     } else if (dtype == LS_BOOL) {
         EACH(i, n) bytes[i] = source[i * step] != 0;
+    } else if (is_half(dtype)) {
+        EACH(i, n) halves[i] = (uint16_t)source[i * step];
     } else if (step) {
         EACH(i, n) words[i] = source[i];
     } else {

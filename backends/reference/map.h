@@ -49,6 +49,11 @@ static inline bool is_word(ls_dtype dtype)
     return dtype == LS_FLOAT32 || dtype == LS_INT32;
 }
 
+static inline bool is_half(ls_dtype dtype)
+{
+    return dtype == LS_FLOAT16 || dtype == LS_BFLOAT16;
+}
+
 /* True if the strides are those of a dense array of this extent. */
 bool ISA(is_dense)(const struct ls_map_args *args, const int64_t *stride);
 

@@ -8,7 +8,13 @@
 
 static size_t size_of(ls_dtype dtype)
 {
-    return dtype == LS_FLOAT32 || dtype == LS_INT32 ? 4 : 1;
+    switch (dtype) {
+    case LS_FLOAT16:
+    case LS_BFLOAT16: return 2;
+    case LS_UINT8:
+    case LS_BOOL: return 1;
+    default: return 4;
+    }
 }
 
 /* ---- fill ---- */
@@ -20,6 +26,9 @@ static void fill_part(const void *work, int thread, int64_t begin, int64_t end)
     if (size_of(args->dtype) == 1) {
         memset((uint8_t *)data_of(args->dst) + begin, (int)(args->value & 255u),
                (size_t)(end - begin));
+    } else if (size_of(args->dtype) == 2) {
+        uint16_t *to = (uint16_t *)data_of(args->dst) + begin, value = (uint16_t)args->value;
+        EACH(i, end - begin) to[i] = value;
     } else {
         word *to = (word *)data_of(args->dst) + begin;
         word step = args->step;
@@ -71,6 +80,19 @@ static void copy_bytes(const struct plane *plane, const uint8_t *from, uint8_t *
     }
 }
 
+static void copy_halves(const struct plane *plane, const uint16_t *from, uint16_t *to)
+{
+    for (int64_t i = 0; i < plane->rows; i++, from += plane->from_row, to += plane->to_row) {
+        if (plane->from_column == 1 && plane->to_column == 1) {
+            memcpy(to, from, (size_t)plane->columns * sizeof *to);
+        } else {
+            for (int64_t j = 0; j < plane->columns; j++) {
+                to[j * plane->to_column] = from[j * plane->from_column];
+            }
+        }
+    }
+}
+
 /* A copy whose last two dimensions are `plane`, repeated over the dimensions before them. */
 struct copy {
     const struct ls_copy_nd_args *args;
@@ -99,6 +121,8 @@ static void copy_part(const void *work, int thread, int64_t begin, int64_t end)
         begin += plane.rows;
         if (size_of(args->dtype) == 1) {
             copy_bytes(&plane, (uint8_t *)data_of(args->src) + from, (uint8_t *)data_of(args->dst) + to);
+        } else if (size_of(args->dtype) == 2) {
+            copy_halves(&plane, (uint16_t *)data_of(args->src) + from, (uint16_t *)data_of(args->dst) + to);
         } else if (plane.from_row == 1 && plane.to_column == 1 && plane.columns >= 4) {
             ISA(transpose)((word *)data_of(args->src) + from, plane.from_column,
                            (word *)data_of(args->dst) + to, plane.to_row, plane.columns, plane.rows);

@@ -71,9 +71,10 @@ static ls_status check_custom(struct ls_vjp_call *call, const char *name, size_t
                            "custom_gradient %s: gradient %d was released; ls_keep moves a "
                            "tensor to the outer scope",
                            name, i);
-        if (dx->value.dtype != LS_FLOAT32)
-            return ls_fail(call->ls, LS_DTYPE_MISMATCH, "custom_gradient %s: gradient %d is %s, not float32", name, i,
-                           ls_dtype_name(dx->value.dtype));
+        ls_dtype wanted = in && ls_dtype_is_float(in->value.dtype) ? in->value.dtype : LS_FLOAT32;
+        if (dx->value.dtype != wanted)
+            return ls_fail(call->ls, LS_DTYPE_MISMATCH, "custom_gradient %s: gradient %d is %s, not %s", name, i,
+                           ls_dtype_name(dx->value.dtype), ls_dtype_name(wanted));
         if (in && !ls_shape_equal(&dx->value.shape, &in->value.shape))
             return ls_fail(call->ls, LS_SHAPE_MISMATCH, "custom_gradient %s: gradient %d is %s, but its input is %s",
                            name, i, ls_text(dx->value.shape).text, ls_text(in->value.shape).text);

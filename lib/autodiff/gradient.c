@@ -59,10 +59,13 @@ static ls_tensor finish(struct ls_walk *w, int32_t number)
     if (!w->sums[number]->next)
         return sum;
     drop_first(w, number);
+    ls_dtype dtype = ls_dtype_of(sum); /* 16-bit types are added in float32 and rounded once */
+    sum = ls_cast(sum, LS_FLOAT32);
     while (w->sums[number]) {
-        sum = ls_add(sum, ls_tensor_of_value(w->ls, &w->sums[number]->value));
+        sum = ls_add(sum, ls_cast(ls_tensor_of_value(w->ls, &w->sums[number]->value), LS_FLOAT32));
         drop_first(w, number);
     }
+    sum = ls_cast(sum, dtype);
     const struct ls_slot *slot = ls_slot_of(sum);
     return slot && add(w, number, &slot->value) ? sum : (ls_tensor){0};
 }
@@ -203,17 +206,17 @@ static ls_status check_target(ls_context *ls, const ls_gradient_options *r, size
     if (check_handle(ls, r->targets[t], "target", t) != LS_OK)
         return ls->error;
     const struct ls_value *target = &ls_slot_of(r->targets[t])->value;
-    if (target->dtype != LS_FLOAT32)
-        return ls_fail(ls, LS_DTYPE_MISMATCH, "gradient: target %zu is %s; only float32 has gradients", t,
+    if (!ls_dtype_is_float(target->dtype))
+        return ls_fail(ls, LS_DTYPE_MISMATCH, "gradient: target %zu is %s; only float types have gradients", t,
                        ls_dtype_name(target->dtype));
     if (!r->output_gradients || !r->output_gradients[t].context)
         return LS_OK;
     if (check_handle(ls, r->output_gradients[t], "output gradient", t) != LS_OK)
         return ls->error;
     const struct ls_value *dy = &ls_slot_of(r->output_gradients[t])->value;
-    if (dy->dtype != LS_FLOAT32)
-        return ls_fail(ls, LS_DTYPE_MISMATCH, "gradient: output gradient %zu is %s, not float32", t,
-                       ls_dtype_name(dy->dtype));
+    if (dy->dtype != target->dtype)
+        return ls_fail(ls, LS_DTYPE_MISMATCH, "gradient: output gradient %zu is %s, not %s; ls_cast converts", t,
+                       ls_dtype_name(dy->dtype), ls_dtype_name(target->dtype));
     if (!ls_shape_equal(&dy->shape, &target->shape))
         return ls_fail(ls, LS_SHAPE_MISMATCH, "gradient: output gradient %zu is %s, but its target is %s", t,
                        ls_text(dy->shape).text, ls_text(target->shape).text);

@@ -25,7 +25,7 @@ static ls_tensor join(ls_tensor *parts, size_t count)
 /* The gradient of column `i` of the target, seen as (batch, columns): source's shape, or nil. */
 static ls_tensor column(ls_tape *tape, ls_tensor target, ls_tensor source, int64_t batch, int64_t columns, int64_t i)
 {
-    ls_tensor ones = ls_ones(tape->ls, LS_FLOAT32, LS_SHAPE(batch, 1));
+    ls_tensor ones = ls_ones(tape->ls, ls_dtype_of(target), LS_SHAPE(batch, 1));
     ls_tensor dy =
         ls_reshape(ls_unslice(ones, LS_SHAPE(batch, columns), (int64_t[]){0, i}, NULL), ls_shape_of_tensor(target));
     ls_tensor gradient = {0};
@@ -46,8 +46,9 @@ static ls_tensor jacobian(ls_tape *tape, ls_tensor target, ls_tensor source, int
 {
     ls_context *ls = tape->ls;
     int64_t row = batch > 0 ? ls_size(source) / batch : 0;
+    ls_dtype dtype = ls_dtype_is_float(ls_dtype_of(source)) ? ls_dtype_of(source) : LS_FLOAT32;
     if (batch * columns * row == 0)
-        return ls_zeros(ls, LS_FLOAT32, shape);
+        return ls_zeros(ls, dtype, shape);
     ls_tensor *parts = calloc((size_t)columns, sizeof *parts), result = {0};
     if (!parts) {
         ls_fail(ls, LS_OUT_OF_MEMORY, "jacobian: no host memory");
@@ -123,7 +124,7 @@ ls_tensor ls_batch_jacobian(ls_tape *tape, ls_tensor target, ls_tensor source)
     } else {
         result = jacobian(tape, target, source, t.dim[0], t.dim[0] ? ls_size(target) / t.dim[0] : 0, shape);
         if (ls_is_nil(result))
-            result = ls_zeros(tape->ls, LS_FLOAT32, shape);
+            result = ls_cast(ls_zeros(tape->ls, LS_FLOAT32, shape), ls_dtype_of(source));
     }
     ls_tape_consume(tape);
     return result;

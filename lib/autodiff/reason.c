@@ -52,8 +52,8 @@ static void explain(const ls_gradient_options *r, const struct ls_slot *slot, ch
 {
     int32_t number = ls_tape_find(r->tape, slot->value.id);
     const struct ls_op *cut = number >= 0 ? cut_between(r, number) : NULL;
-    if (slot->value.dtype != LS_FLOAT32)
-        snprintf(text, size, "it is %s, and only float32 has gradients", ls_dtype_name(slot->value.dtype));
+    if (!ls_dtype_is_float(slot->value.dtype))
+        snprintf(text, size, "it is %s, and only float types have gradients", ls_dtype_name(slot->value.dtype));
     else if (number < 0 && !slot->trainable)
         snprintf(text, size, "the tape does not watch it; call ls_watch before it is used");
     else if (number < 0 && r->tape->options.ignore_accessed_variables)

@@ -56,8 +56,8 @@ void ls_watch(ls_tape *tape, ls_tensor tensor)
     if (!slot || tensor.context != ls)
         ls_fail(ls, slot ? LS_FOREIGN_HANDLE : LS_STALE_HANDLE, "watch: the tensor %s",
                 slot ? "belongs to another context" : "is nil or was released");
-    else if (slot->value.dtype != LS_FLOAT32)
-        ls_say(ls, LS_LOG_WARNING, "watch: only float32 has gradients, not %s", ls_dtype_name(slot->value.dtype));
+    else if (!ls_dtype_is_float(slot->value.dtype))
+        ls_say(ls, LS_LOG_WARNING, "watch: only float types have gradients, not %s", ls_dtype_name(slot->value.dtype));
     else
         ls_tape_watch(tape, tensor);
 }

@@ -44,7 +44,7 @@ enum ls_row {
 };
 
 /* fill: dst[i] = value + i * step for 0 <= i < n. value is a bit pattern of dtype (for one-byte types
- * its low byte); step is 0 except for int32, where the sum is modulo 2^32. */
+ * its low byte, for 16-bit ones its low half); step is 0 except for int32, where the sum is modulo 2^32. */
 struct ls_fill_args {
     struct ls_buffer *dst;
     ls_dtype dtype;
@@ -67,8 +67,9 @@ struct ls_copy_nd_args {
 /* map: for every index of `extent`, load the inputs, run the rows, store the outputs.
  *
  * Registers are 32-bit words: 0..7 the inputs, 8..15 the immediates, 16+i the result of row i. A
- * register holds a float's bits or an int. Loading uint8 gives its value as an int, bool 0 or 1;
- * storing an int to uint8 keeps the low 8 bits, to bool (v != 0). Rows are numbered by enum ls_row
+ * register holds a float's bits or an int. Loading uint8 gives its value as an int, bool 0 or 1,
+ * float16 and bfloat16 their 16 bits as an int; storing an int to uint8 keeps the low 8 bits, to bool
+ * (v != 0), to float16 and bfloat16 the low 16 bits. Rows are numbered by enum ls_row
  * and say in elementwise.def which arguments are float and which int; dispatch has checked that.
  * Inputs have strides in elements, 0 where broadcast; outputs are dense. rank >= 1; dimensions are
  * collapsed as far as all inputs allow, so rank 1 with strides 0 or 1 is the common case. An output

@@ -44,9 +44,10 @@ static ls_status add_tensor(struct sums *s, ls_tensor t, uint32_t number)
     ls_status status = ls_read(t, data, bytes);
     for (size_t i = 0; status == LS_OK && i < bytes / size; i++) {
         const unsigned char *e = data + i * size;
-        uint32_t bits = size == 1 ? e[0]
-                                  : (uint32_t)e[0] | (uint32_t)e[1] << 8 | (uint32_t)e[2] << 16 | (uint32_t)e[3] << 24;
-        if (slot->value.dtype == LS_FLOAT32 && bits == 0x80000000u)
+        uint32_t bits = 0;
+        for (size_t b = 0; b < size; b++)
+            bits |= (uint32_t)e[b] << 8 * b;
+        if (ls_dtype_is_float(slot->value.dtype) && bits == 1u << (8 * size - 1))
             bits = 0;
         add(s, bits, i, number);
     }

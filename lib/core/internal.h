@@ -36,6 +36,12 @@ void ls_disown(ls_context *ls, void *object);
 /** Whether the context has an error, and so building calls do nothing. */
 static inline bool ls_failed(const ls_context *ls) { return ls_error(ls) != LS_OK; }
 
+/** Whether a type is float16 or bfloat16; whether it is one of these or float32, and so has gradients. */
+bool ls_dtype_is_float16(ls_dtype dtype);
+bool ls_dtype_is_float(ls_dtype dtype);
+/** The bits of the value 1. */
+uint32_t ls_dtype_one(ls_dtype dtype);
+
 /* ---- Checked sizes: every size computation passes here ---- */
 
 /** The number of elements; -1 on overflow of int64 or for a negative dimension. */

@@ -3,7 +3,6 @@
  * LOCKSTEP_CHECK=numerics: every op's result is read back, and the first NaN or Inf is an error that
  * names the op and the ops that led there. For finding a fault, not for speed.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,41 +95,45 @@ static void chain(const struct ls_numerics *n, char *text, size_t size)
 
 struct finding {
     int64_t count, first; /* how many are not finite, and where the first is */
-    float value;
+    const char *kind;     /* what the first is */
 };
 
-static bool is_finite(uint32_t word) { return (word & 0x7f800000u) != 0x7f800000u; }
+/* "NaN", "Inf", "-Inf", or NULL for the bits of a finite number. */
+static const char *kind_of(ls_dtype dtype, uint32_t bits)
+{
+    uint32_t sign = dtype == LS_FLOAT32 ? 0x80000000u : 0x8000u, size = bits & (sign - 1);
+    uint32_t infinity = dtype == LS_FLOAT32 ? 0x7f800000u : dtype == LS_FLOAT16 ? 0x7c00u : 0x7f80u;
+    return size < infinity ? NULL : size > infinity ? "NaN" : bits & sign ? "-Inf" : "Inf";
+}
 
 static bool examine(ls_context *ls, const struct ls_value *value, struct finding *f)
 {
     *f = (struct finding){0};
     int64_t n = ls_shape_elements(&value->shape);
-    if (value->dtype != LS_FLOAT32 || n == 0 || !value->storage)
+    if (!ls_dtype_is_float(value->dtype) || n == 0 || !value->storage)
         return true;
-    bool constant = value->storage->constant && !value->storage->buffer;
-    if (constant && is_finite(value->storage->word))
+    if (value->storage->constant && !value->storage->buffer) {
+        f->kind = kind_of(value->dtype, value->storage->word);
+        f->count = f->kind ? n : 0;
         return true;
-    uint32_t *words = malloc((size_t)n * sizeof *words);
-    if (!words)
+    }
+    size_t size = ls_dtype_size(value->dtype);
+    void *elements = malloc((size_t)n * size);
+    if (!elements)
         return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for LOCKSTEP_CHECK"), false;
-    ls_status status = LS_OK;
-    if (constant)
-        for (int64_t i = 0; i < n; i++)
-            words[i] = value->storage->word;
-    else
-        status = ls->device->backend->read(ls->device, value->storage->buffer, 0, words, (size_t)n * sizeof *words);
+    ls_status status = ls->device->backend->read(ls->device, value->storage->buffer, 0, elements, (size_t)n * size);
     for (int64_t i = n; i-- > 0 && status == LS_OK;) {
-        if (is_finite(words[i]))
+        uint32_t bits = size == 4 ? ((const uint32_t *)elements)[i] : ((const uint16_t *)elements)[i];
+        const char *kind = kind_of(value->dtype, bits);
+        if (!kind)
             continue;
         f->count++;
         f->first = i;
-        memcpy(&f->value, &words[i], sizeof f->value);
+        f->kind = kind;
     }
-    free(words);
+    free(elements);
     return status == LS_OK || (ls_fail_device(ls, status, "LOCKSTEP_CHECK"), false);
 }
-
-static const char *kind_of(float value) { return value != value ? "NaN" : value > 0 ? "Inf" : "-Inf"; }
 
 static void complain(ls_context *ls, const struct ls_op *op, const ls_tensor *in, int inputs,
                      const struct ls_value *out, const struct finding *made)
@@ -144,12 +147,12 @@ static void complain(ls_context *ls, const struct ls_op *op, const ls_tensor *in
         if (slot && examine(ls, &slot->value, &found) && found.count > 0) {
             char name[64];
             describe(slot, name, sizeof name);
-            snprintf(given, sizeof given, "its input %d, %s, had %s already", i, name, kind_of(found.value));
+            snprintf(given, sizeof given, "its input %d, %s, had %s already", i, name, found.kind);
             break;
         }
     }
     ls_fail(ls, LS_NOT_FINITE, "%s%s%s made %s at element %lld of %s (%lld not finite): %s; the way there: %s",
-            op->name, n->backward ? " in the gradient of " : "", n->backward ? n->backward : "", kind_of(made->value),
+            op->name, n->backward ? " in the gradient of " : "", n->backward ? n->backward : "", made->kind,
             (long long)made->first, ls_text(out->shape).text, (long long)made->count, given, way);
 }
 

@@ -18,11 +18,14 @@ ls_shape ls_shape_of(int rank, const int64_t *dims)
 static const struct {
     const char *name;
     size_t size;
+    uint32_t one; /* its bits */
 } dtypes[LS_DTYPE_COUNT] = {
-    [LS_FLOAT32] = {"float32", 4},
-    [LS_INT32] = {"int32", 4},
-    [LS_UINT8] = {"uint8", 1},
-    [LS_BOOL] = {"bool", 1},
+    [LS_FLOAT32] = {"float32", 4, 0x3f800000},
+    [LS_INT32] = {"int32", 4, 1},
+    [LS_UINT8] = {"uint8", 1, 1},
+    [LS_BOOL] = {"bool", 1, 1},
+    [LS_FLOAT16] = {"float16", 2, 0x3c00},
+    [LS_BFLOAT16] = {"bfloat16", 2, 0x3f80},
 };
 
 size_t ls_dtype_size(ls_dtype dtype) { return (unsigned)dtype < LS_DTYPE_COUNT ? dtypes[dtype].size : 0; }
@@ -31,6 +34,12 @@ const char *ls_dtype_name(ls_dtype dtype)
 {
     return (unsigned)dtype < LS_DTYPE_COUNT ? dtypes[dtype].name : "unknown type";
 }
+
+uint32_t ls_dtype_one(ls_dtype dtype) { return (unsigned)dtype < LS_DTYPE_COUNT ? dtypes[dtype].one : 0; }
+
+bool ls_dtype_is_float16(ls_dtype dtype) { return dtype == LS_FLOAT16 || dtype == LS_BFLOAT16; }
+
+bool ls_dtype_is_float(ls_dtype dtype) { return dtype == LS_FLOAT32 || ls_dtype_is_float16(dtype); }
 
 bool ls_checked_mul(int64_t a, int64_t b, int64_t *product)
 {

@@ -286,7 +286,7 @@ ls_tensor ls_zeros(ls_context *ls, ls_dtype dtype, ls_shape shape) { return cons
 
 ls_tensor ls_ones(ls_context *ls, ls_dtype dtype, ls_shape shape)
 {
-    return constant(ls, dtype, shape, dtype == LS_FLOAT32 ? float_bits(1.0f) : 1);
+    return constant(ls, dtype, shape, ls_dtype_one(dtype));
 }
 
 ls_tensor ls_zeros_like(ls_tensor a)

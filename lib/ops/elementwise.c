@@ -171,7 +171,7 @@ static ls_tensor gelu_tanh_bend(ls_tensor a)
 /* where: the gradient goes to the side that was taken. */
 static void vjp_where(struct ls_vjp_call *call)
 {
-    ls_tensor zero = ls_scalar(call->ls, 0.0f), condition = call->in[0];
+    ls_tensor zero = ls_zeros(call->ls, ls_dtype_of(call->dy), LS_SCALAR_SHAPE), condition = call->in[0];
     if (call->needs[1])
         call->dx[1] = ls_sum_to(ls_where(condition, call->dy, zero), ls_shape_of_tensor(call->in[1]));
     if (call->needs[2])
@@ -397,6 +397,22 @@ ls_tensor ls_where(ls_tensor condition, ls_tensor a, ls_tensor b)
     return run(ls, LS_ROW_where, in, v, 3, v[1]->dtype, "where");
 }
 
+/* Between float types: g, in the type of a. Elsewhere none. */
+static void vjp_cast(struct ls_vjp_call *call) { call->dx[0] = ls_cast(call->dy, ls_dtype_of(call->in[0])); }
+
+static const struct ls_op float_cast = {"cast", vjp_cast, NULL};
+
+/* To or from a 16-bit type, whose other side is float32. */
+static ls_tensor cast_storage(ls_context *ls, ls_tensor a, const struct ls_value *v, ls_dtype dtype)
+{
+    static const enum ls_row to[] = {[LS_FLOAT16] = LS_ROW_to_float16, [LS_BFLOAT16] = LS_ROW_to_bfloat16};
+    static const enum ls_row from[] = {[LS_FLOAT16] = LS_ROW_from_float16, [LS_BFLOAT16] = LS_ROW_from_bfloat16};
+    if (v->dtype != LS_FLOAT32 && dtype != LS_FLOAT32)
+        return ls_cast(ls_cast(a, LS_FLOAT32), dtype);
+    ls_tensor out = one_row(ls, dtype == LS_FLOAT32 ? from[v->dtype] : to[dtype], &v, 1, dtype, "cast");
+    return ls_record(ls, &float_cast, &a, 1, out, 0, NULL, 0);
+}
+
 ls_tensor ls_cast(ls_tensor a, ls_dtype dtype)
 {
     const struct ls_value *v;
@@ -409,6 +425,8 @@ ls_tensor ls_cast(ls_tensor a, ls_dtype dtype)
     }
     if (v->dtype == dtype)
         return a;
+    if (ls_dtype_is_float16(v->dtype) || ls_dtype_is_float16(dtype))
+        return cast_storage(ls, a, v, dtype);
     bool from_float = v->dtype == LS_FLOAT32, to_float = dtype == LS_FLOAT32;
     return run(ls, from_float ? dtype == LS_BOOL ? LS_ROW_not_zero : LS_ROW_to_int
                    : to_float ? LS_ROW_to_float

@@ -29,11 +29,14 @@ static bool gathered(const ls_shape *table, const ls_shape *indices, int axis, l
     return ls_shape_elements(shape) >= 0;
 }
 
+/* g added up by index (scatter_add), in float32 whatever is stored. */
 static void vjp_gather(struct ls_vjp_call *call)
 {
-    if (call->needs[0])
-        call->dx[0] = ls_scatter_add(ls_zeros(call->ls, LS_FLOAT32, ls_shape_of_tensor(call->in[0])), call->in[1],
-                                     call->dy, *(const int *)call->attributes);
+    if (!call->needs[0])
+        return;
+    ls_tensor zeros = ls_zeros(call->ls, LS_FLOAT32, ls_shape_of_tensor(call->in[0]));
+    ls_tensor sums = ls_scatter_add(zeros, call->in[1], ls_cast(call->dy, LS_FLOAT32), *(const int *)call->attributes);
+    call->dx[0] = ls_cast(sums, ls_dtype_of(call->in[0]));
 }
 
 static const struct ls_op gather_op = {"gather", vjp_gather, NULL};
@@ -69,7 +72,7 @@ ls_tensor ls_gather(ls_tensor a, ls_tensor indices, int axis)
         if (!args.table || !args.indices || ls_dispatch_gather(ls, &args) != LS_OK)
             return LS_NIL;
     }
-    if (v[0]->dtype != LS_FLOAT32)
+    if (!ls_dtype_is_float(v[0]->dtype))
         return out;
     return ls_record(ls, &gather_op, in, 2, out, 2, &at, sizeof at);
 }

@@ -197,6 +197,8 @@ ls_tensor ls_sum_to(ls_tensor a, ls_shape shape)
         ls_fail(ls, LS_SHAPE_MISMATCH, "sum_to: %s does not broadcast to %s", ls_text(shape).text, ls_text(whole).text);
         return LS_NIL;
     }
+    if (ls_dtype_is_float16(v->dtype)) /* summed in float32 */
+        return ls_cast(ls_sum_to(ls_cast(a, LS_FLOAT32), shape), v->dtype);
     /* A rule may give a gradient smaller than the input, such as a scalar. */
     if (!ls_shape_equal(&joined, &whole))
         return ls_sum_to(ls_broadcast_to(a, joined), shape);

@@ -23,7 +23,8 @@ import tensorflow as tf
 
 SMALLEST_NORMAL = 2.0**-126
 DTYPES = {np.dtype(np.float32): "float32", np.dtype(np.int32): "int32", np.dtype(np.uint8): "uint8",
-          np.dtype(np.bool_): "bool"}
+          np.dtype(np.bool_): "bool", np.dtype(np.float16): "float16",
+          np.dtype(tf.bfloat16.as_numpy_dtype): "bfloat16"}
 
 
 class Random:
@@ -57,6 +58,11 @@ def is_float(x):
 def is_subnormal(x):
     x = np.abs(np.asarray(x, np.float64))
     return bool(np.any((x > 0) & (x < SMALLEST_NORMAL)))
+
+
+def whole_words(x):
+    """Integers in decimal; of the 16-bit float types, their bits."""
+    return [str(int(v)) for v in (x.view(np.uint16) if DTYPES[x.dtype].endswith("float16") else x).flat]
 
 
 def evaluate(function, inputs, cotangent, directions, order, dtype):
@@ -189,7 +195,7 @@ class Family:
                 head = f"output float32 {shape_text(y.shape)} {hex64(bounds[i] if bounds else 0.0)}"
                 self._line(head, real_words(y))
             else:
-                self._line(f"output {DTYPES[y.dtype]} {shape_text(y.shape)}", [str(int(v)) for v in y.flat])
+                self._line(f"output {DTYPES[y.dtype]} {shape_text(y.shape)}", whole_words(y))
 
     def patterned(self, name, op, function, inputs, *, attrs=(), truth=None):
         """A forward case on large inputs, which are stored as (shape, seed) or as arrays."""
@@ -252,7 +258,7 @@ class Family:
             self._check(x, flags)
             self._line(head, [hex32(v) for v in x.flat])
         else:
-            self._line(head, [str(int(v)) for v in x.flat])
+            self._line(head, whole_words(x))
 
     def _words(self, head, x):
         self._check(x, ())

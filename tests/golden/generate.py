@@ -22,12 +22,15 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import cases_activations  # noqa: E402
 import cases_arrays  # noqa: E402
 import cases_convolution  # noqa: E402
+import cases_ctc  # noqa: E402
 import cases_elementwise  # noqa: E402
+import cases_factor  # noqa: E402
 import cases_losses  # noqa: E402
 import cases_metrics  # noqa: E402
 import cases_networks  # noqa: E402
 import cases_optimizers  # noqa: E402
 import cases_random  # noqa: E402
+import cases_storage  # noqa: E402
 import cases_structure  # noqa: E402
 import cases_training  # noqa: E402
 
@@ -39,7 +42,8 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
     total = sum(p.stat().st_size for p in here.glob("*.py"))
     for module in (cases_elementwise, cases_activations, cases_structure, cases_networks, cases_optimizers,
-                   cases_random, cases_convolution, cases_arrays, cases_training, cases_losses, cases_metrics):
+                   cases_random, cases_convolution, cases_arrays, cases_training, cases_losses, cases_metrics,
+                   cases_storage, cases_factor, cases_ctc):
         for family in module.families():
             size = family.write(folder)
             total += size

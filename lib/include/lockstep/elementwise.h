@@ -141,7 +141,10 @@ LS_API ls_tensor ls_where(ls_tensor condition, ls_tensor a, ls_tensor b);
 /**
  * Converts to another type. float32 to int32 truncates towards zero and saturates, NaN gives 0;
  * to bool is a != 0; to uint8 keeps the low 8 bits of the int32; int32 to float32 rounds to nearest.
- * The gradient passes from float32 to float32 only.
+ * float32 to float16 and bfloat16 rounds to nearest, ties to even: subnormals are right, what is too
+ * large becomes infinite, NaN stays NaN; back it is exact. Between a 16-bit type and any other type it goes
+ * by way of float32. Gradients pass between the three float types, cast to the type of `a`, as if nothing
+ * had been rounded.
  */
 LS_API ls_tensor ls_cast(ls_tensor a, ls_dtype dtype);
 

@@ -49,6 +49,31 @@ LS_API ls_tensor ls_tensordot(ls_tensor a, ls_tensor b, const int *axes_a, const
  */
 LS_API ls_tensor ls_einsum(const char *equation, const ls_tensor *operands, int count);
 
+/** The inputs of ls_triangular_solve and its options. */
+typedef struct ls_triangular_solve_options {
+    ls_tensor a, b;
+    bool upper;       /* the upper triangle of a is the matrix, not the lower */
+    bool transpose_a; /* that matrix transposed */
+} ls_triangular_solve_options;
+
+/**
+ * x of op(a) x = b: a (…, n, n), of which one triangle is read, b (…, n, columns) -> b's shape. By halves,
+ * which matrix products couple (canon.md rule 28); a 0 on the diagonal gives Inf or NaN. About 5 n
+ * primitive calls: for matrices of up to some hundred rows, any number of them at once.
+ * Errors: LS_SHAPE_MISMATCH. tf.linalg.triangular_solve.
+ */
+LS_API ls_tensor ls_triangular_solve_with(const ls_triangular_solve_options *options);
+/** ls_triangular_solve(a, b) or ls_triangular_solve(a, b, .upper = true, .transpose_a = true). */
+#define ls_triangular_solve(...)                                                                   \
+    ls_triangular_solve_with(&(ls_triangular_solve_options){.a = __VA_ARGS__})
+
+/**
+ * The lower triangular L with L L^T = a: symmetric positive definite matrices (…, n, n), of which the lower
+ * triangle is read -> (…, n, n), zeros above the diagonal. NaN where a is not positive definite. The
+ * gradient is symmetric. Order and cost as ls_triangular_solve. tf.linalg.cholesky.
+ */
+LS_API ls_tensor ls_cholesky(ls_tensor a);
+
 #ifdef __cplusplus
 }
 #endif

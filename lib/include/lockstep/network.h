@@ -26,6 +26,16 @@ LS_API ls_tensor ls_softmax_cross_entropy(ls_tensor labels, ls_tensor logits);
  * cross-entropy (tf.nn.sigmoid_cross_entropy_with_logits). One shape.
  */
 LS_API ls_tensor ls_sigmoid_cross_entropy(ls_tensor labels, ls_tensor logits);
+/**
+ * -log of the probability of each label sequence, summed over its alignments in time (Graves and others,
+ * 2006; tf.nn.ctc_loss): labels int32 (batch, length), logits (batch, time, classes), of which the first
+ * label_length and logit_length, int32 (batch), count; `blank` is the class of no label -> (batch). Inf, with
+ * gradient 0, where the time is too short. Composed of some 15 ops per step of time, which tapes record. A
+ * label out of range or a label_length above `length` is LS_OUT_OF_RANGE at the next wait, also in the padding; a
+ * logit_length below 1 counts as 1, above `time` as `time`. Errors: LS_SHAPE_MISMATCH, LS_INVALID_ARGUMENT (blank).
+ */
+LS_API ls_tensor ls_ctc_loss(ls_tensor labels, ls_tensor logits, ls_tensor label_length, ls_tensor logit_length,
+                             int32_t blank);
 
 /**
  * (a - mean) rsqrt(variance + epsilon) scale + offset, the last step one fma (tf.nn.batch_normalization).

@@ -34,7 +34,7 @@ LS_API ls_tensor ls_min(ls_tensor a, const int *axes, int count, bool keepdims);
  */
 LS_API ls_tensor ls_argmax(ls_tensor a, int axis);
 LS_API ls_tensor ls_argmin(ls_tensor a, int axis);
-/** Sums a over the dimensions in which it was broadcast, back to `shape`. */
+/** Sums a over the dimensions in which it was broadcast, back to `shape`; 16-bit types in float32, rounded once. */
 LS_API ls_tensor ls_sum_to(ls_tensor a, ls_shape shape);
 
 /** Whether all elements (any element) of a bool tensor are true; bool. Of nothing: true (false). */

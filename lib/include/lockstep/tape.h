@@ -55,7 +55,7 @@ LS_API void ls_tape_destroy(ls_tape **tape);
 /* ---- What it records ---- */
 
 /**
- * Watches a float32 tensor, so that gradients to it can be asked for. Trainable variables need no
+ * Watches a tensor of a float type, so that gradients to it can be asked for. Trainable variables need no
  * watching. Errors: LS_TAPE_ERROR when the tape no longer records. Another type only warns (log).
  */
 LS_API void ls_watch(ls_tape *tape, ls_tensor tensor);

@@ -20,8 +20,22 @@ extern "C" {
  * The types of elements. There is no int64: an axis, a vocabulary or a count above 2^31 does not fit the
  * memory of the devices this is for, the registers of `map` are 32-bit words, and OpenCL's embedded
  * profile and Vulkan need not have 64-bit integers, so that the bits could not be the same everywhere.
+ *
+ * float16 (IEEE binary16) and bfloat16 (the upper half of a float32) are for storage: half the memory
+ * and half the traffic. Host data of these types are 16-bit words. What only moves elements takes them
+ * (reshape, transpose, slice, concat, gather, where, …) and so do ls_read, ls_from_host, ls_assign and
+ * ls_fingerprint; what computes needs float32 and says so. ls_cast converts, by integer code, the same on
+ * every device (canon.md rule 16).
  */
-typedef enum ls_dtype { LS_FLOAT32, LS_INT32, LS_UINT8, LS_BOOL, LS_DTYPE_COUNT } ls_dtype;
+typedef enum ls_dtype {
+    LS_FLOAT32,
+    LS_INT32,
+    LS_UINT8,
+    LS_BOOL,
+    LS_FLOAT16,
+    LS_BFLOAT16,
+    LS_DTYPE_COUNT
+} ls_dtype;
 
 /** A shape: `rank` sizes, outermost first. */
 typedef struct ls_shape {
