@@ -20,14 +20,6 @@ static ls_tensor at_least(ls_tensor a, float low) { return ls_maximum(a, number(
 
 static ls_tensor clip_probabilities(ls_tensor p) { return at_most(at_least(p, 1e-7f), (float)(1 - 1e-7)); }
 
-/* log(1 + e^z) without overflow; its derivatives are right at 0 too. */
-static ls_tensor softplus(ls_tensor z)
-{
-    ls_tensor zero = number(z, 0), positive = ls_greater(z, zero);
-    ls_tensor below = ls_where(positive, ls_neg(z), z);
-    return ls_add(ls_where(positive, z, zero), ls_log1p(ls_exp(below)));
-}
-
 /* Labels (1 - s) t + s / n. */
 static ls_tensor smooth(ls_tensor t, float s, float n)
 {
@@ -59,7 +51,7 @@ static ls_tensor binary_crossentropy(const ls_loss_arguments *call, ls_tensor t,
 {
     t = smooth(t, call->label_smoothing, 2);
     if (call->from_logits)
-        return mean_last(ls_fma(ls_neg(p), t, softplus(p)));
+        return mean_last(ls_fma(ls_neg(p), t, ls_softplus(p)));
     ls_tensor one = number(p, 1);
     p = clip_probabilities(p);
     ls_tensor hits = ls_mul(t, ls_log(p));
@@ -149,7 +141,7 @@ static ls_tensor huber(const ls_loss_arguments *call, ls_tensor t, ls_tensor p)
 static ls_tensor log_cosh(const ls_loss_arguments *call, ls_tensor t, ls_tensor p)
 {
     (void)call;
-    ls_tensor error = ls_sub(p, t), rest = softplus(ls_mul(number(p, -2), error));
+    ls_tensor error = ls_sub(p, t), rest = ls_softplus(ls_mul(number(p, -2), error));
     return mean_last(ls_sub(ls_add(error, rest), number(p, 0.693147181f)));
 }
 
