@@ -33,7 +33,7 @@
 
 #include <lockstep/tensor.h>
 
-enum { GOLDEN_ATTRS = 40, GOLDEN_REALS = 8, GOLDEN_INPUTS = 6, GOLDEN_OUTPUTS = 10, GOLDEN_COVERS = 12 };
+enum { GOLDEN_ATTRS = 40, GOLDEN_REALS = 8, GOLDEN_INPUTS = 12, GOLDEN_OUTPUTS = 10, GOLDEN_COVERS = 12 };
 
 enum golden_flag {
     GOLDEN_SUBNORMAL = 1,  /* only on devices that keep subnormals */

@@ -51,7 +51,8 @@ static ls_tensor scale_call(ls_layer *layer, void *state, ls_tensor x, bool trai
     return training ? x : ls_mul(x, *(ls_tensor *)state);
 }
 
-static const ls_layer_kind scale = {"scale", sizeof(ls_tensor), scale_build, scale_call, NULL};
+static const ls_layer_kind scale = {
+    .name = "scale", .state_size = sizeof(ls_tensor), .build = scale_build, .call = scale_call};
 
 static ls_model *make_model(const char *name)
 {

@@ -139,5 +139,13 @@ void ls_disown(ls_context *ls, void *object)
     }
 }
 
+void *ls_owned_by(const ls_context *ls, void (*destroy)(void *object))
+{
+    for (size_t i = 0; i < ls->owned_count; i++)
+        if (ls->owned[i].destroy == destroy)
+            return ls->owned[i].object;
+    return NULL;
+}
+
 const char *ls_version(void) { return LOCKSTEP_VERSION; }
 int ls_canon_version(void) { return 1; }

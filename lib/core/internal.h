@@ -32,6 +32,8 @@ void ls_say(ls_context *ls, ls_log_level level, const char *format, ...) LS_PRIN
  */
 ls_status ls_own(ls_context *ls, void *object, void (*destroy)(void *object));
 void ls_disown(ls_context *ls, void *object);
+/** The first owned object that has this destroy function; NULL if there is none. */
+void *ls_owned_by(const ls_context *ls, void (*destroy)(void *object));
 
 /** Whether the context has an error, and so building calls do nothing. */
 static inline bool ls_failed(const ls_context *ls) { return ls_error(ls) != LS_OK; }

@@ -2,9 +2,7 @@
  *
  * Dense: one matrix product with bias and activation in its epilogue.
  */
-#include <lockstep/layers.h>
-
-#include "../core/internal.h"
+#include "layer.h"
 
 struct dense {
     ls_dense_options options;
@@ -24,8 +22,11 @@ static void build(ls_layer *layer, void *state, ls_shape input)
     }
     d->features = input.dim[input.rank - 1];
     d->kernel = ls_add_weight(layer, "kernel", LS_SHAPE(d->features, o->units), o->kernel_initializer, true);
-    if (!o->no_bias)
+    ls_add_regularizer(layer, d->kernel, o->kernel_regularizer);
+    if (!o->no_bias) {
         d->bias = ls_add_weight(layer, "bias", LS_SHAPE(o->units), o->bias_initializer, true);
+        ls_add_regularizer(layer, d->bias, o->bias_regularizer);
+    }
 }
 
 static ls_tensor call(ls_layer *layer, void *state, ls_tensor x, bool training)
@@ -39,24 +40,23 @@ static ls_tensor call(ls_layer *layer, void *state, ls_tensor x, bool training)
                 ls_text(shape).text, (long long)d->features);
         return (ls_tensor){0};
     }
-    if (ls_dtype_of(x) != LS_FLOAT32) {
-        ls_fail(ls, LS_DTYPE_MISMATCH, "%s: input is %s, not float32; ls_rescaling before it, or ls_cast, converts",
-                ls_layer_name(layer), ls_dtype_name(ls_dtype_of(x)));
+    if (!ls_layer_wants_float(layer, x))
         return (ls_tensor){0};
-    }
-    ls_matmul_options options = {.a = x, .b = d->kernel, .bias = d->bias, .activation = d->options.activation};
+    ls_matmul_options options = {.a = x, .b = d->kernel, .bias = d->bias, .activation = ls_fused_activation(d->options.activation)};
+    ls_activation later = ls_later_activation(d->options.activation);
     if (shape.rank == 2)
-        return ls_matmul_with(&options);
+        return ls_activate(ls_matmul_with(&options), later);
     int64_t rows = 1;
     for (int i = 0; i < shape.rank - 1; i++)
         rows *= shape.dim[i];
     options.a = ls_reshape(x, LS_SHAPE(rows, d->features));
     ls_tensor y = ls_matmul_with(&options);
     shape.dim[shape.rank - 1] = d->options.units;
-    return ls_reshape(y, shape);
+    return ls_activate(ls_reshape(y, shape), later);
 }
 
-static const ls_layer_kind dense = {"dense", sizeof(struct dense), build, call, NULL};
+static const ls_layer_kind dense = {
+    .name = "dense", .title = "Dense", .state_size = sizeof(struct dense), .build = build, .call = call};
 
 ls_layer *ls_dense_with(const ls_dense_options *options)
 {
@@ -68,14 +68,14 @@ ls_layer *ls_dense_with(const ls_dense_options *options)
                 (long long)options->units);
         return NULL;
     }
-    if ((unsigned)options->activation >= LS_ACTIVATION_COUNT) {
-        ls_fail(options->context, LS_INVALID_ARGUMENT, "dense: there is no activation %d", (int)options->activation);
+    if (!ls_activation_known(options->context, "dense", options->activation))
         return NULL;
-    }
     if (!state.options.kernel_initializer.make)
         state.options.kernel_initializer = ls_glorot_uniform();
     if (!state.options.bias_initializer.make)
         state.options.bias_initializer = ls_constant_initializer(0);
     state.options.name = NULL; /* the layer has its own copy */
-    return ls_layer_create(options->context, &dense, &state, options->name);
+    ls_layer *layer = ls_layer_create(options->context, &dense, &state, options->name);
+    ls_set_activity_regularizer(layer, options->activity_regularizer);
+    return layer;
 }

@@ -22,7 +22,7 @@ static ls_tensor call(ls_layer *layer, void *state, ls_tensor x, bool training)
     return ls_reshape(x, LS_SHAPE(shape.dim[0], features));
 }
 
-static const ls_layer_kind flatten = {"flatten", 0, NULL, call, NULL};
+static const ls_layer_kind flatten = {.name = "flatten", .title = "Flatten", .call = call};
 
 ls_layer *ls_flatten_with(const ls_flatten_options *options)
 {

@@ -7,41 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <lockstep/layers.h>
-
-#include "../core/internal.h"
-#include "lists.h"
-
-struct weight {
-    ls_tensor variable;
-    bool trainable;
-};
-
-/* An array of variables that a layer hands out; remade whenever it is asked for. */
-struct gathered {
-    ls_tensor *items;
-    size_t count, capacity;
-};
-
-struct ls_layer {
-    ls_context *context;
-    const ls_layer_kind *kind;
-    ls_layer *parent; /* the first that it became a part of */
-    char *name;       /* NULL until its parent or first call gives one */
-    bool named_by_kind;
-    bool built;
-    void *state;
-
-    struct weight *weights;
-    size_t weight_count;
-    ls_layer **parts;
-    size_t part_count;
-
-    struct gathered trainable, all;
-    struct ls_lists lists;
-};
+#include "layer.h"
 
 /* ---- Making and releasing ---- */
+
+/* What the layers of a context share; it goes with the context. */
+static void free_naming(void *object)
+{
+    struct ls_naming *naming = object;
+    while (naming->kinds) {
+        struct ls_kind_count *next = naming->kinds->next;
+        free(naming->kinds);
+        naming->kinds = next;
+    }
+    free(naming);
+}
+
+struct ls_naming *ls_naming_of(ls_context *ls)
+{
+    struct ls_naming *naming = ls_owned_by(ls, free_naming);
+    if (naming)
+        return naming;
+    naming = calloc(1, sizeof *naming);
+    if (naming && ls_own(ls, naming, free_naming) == LS_OK)
+        return naming;
+    free(naming);
+    ls_fail(ls, LS_OUT_OF_MEMORY, "layers: no host memory for the names of layers");
+    return NULL;
+}
 
 /* Frees the host side. The context releases the variables by itself when it closes. */
 static void free_layer(void *object)
@@ -50,8 +43,9 @@ static void free_layer(void *object)
     if (layer->kind->destroy && layer->state)
         layer->kind->destroy(layer->state);
     ls_lists_finish(&layer->lists);
-    free(layer->trainable.items);
-    free(layer->all.items);
+    free(layer->gathered[0].items);
+    free(layer->gathered[1].items);
+    free(layer->losses);
     free(layer->weights);
     free(layer->parts);
     free(layer->state);
@@ -79,12 +73,14 @@ ls_layer *ls_layer_create(ls_context *ls, const ls_layer_kind *kind, const void 
 {
     if (!ls || ls_failed(ls))
         return NULL;
-    ls_layer *layer = calloc(1, sizeof *layer);
+    struct ls_naming *naming = ls_naming_of(ls);
+    ls_layer *layer = naming ? calloc(1, sizeof *layer) : NULL;
     if (!layer) {
         ls_fail(ls, LS_OUT_OF_MEMORY, "%s: no host memory for a layer", kind->name);
         return NULL;
     }
     layer->context = ls;
+    layer->naming = naming;
     layer->kind = kind;
     layer->name = name ? copy_text(name) : NULL;
     layer->state = malloc(kind->state_size ? kind->state_size : 1);
@@ -121,13 +117,9 @@ const char *ls_layer_name(const ls_layer *layer)
     return !layer ? "" : layer->name ? layer->name : layer->kind->name;
 }
 
-/* Names a part after its kind and the number of its like before it: dense, dense_1. */
-static bool name_part(const ls_layer *layer, ls_layer *part)
+/* Names a layer after its kind and the number of its like before it: dense, dense_1. */
+static bool name_by_kind(ls_layer *part, size_t before)
 {
-    size_t before = 0;
-    for (size_t i = 0; i < layer->part_count; i++)
-        if (layer->parts[i]->kind == part->kind && layer->parts[i]->named_by_kind)
-            before++;
     char name[128];
     if (before > 0)
         snprintf(name, sizeof name, "%s_%zu", part->kind->name, before);
@@ -136,6 +128,32 @@ static bool name_part(const ls_layer *layer, ls_layer *part)
     part->name = copy_text(name);
     part->named_by_kind = true;
     return part->name != NULL;
+}
+
+static bool name_part(const ls_layer *layer, ls_layer *part)
+{
+    size_t before = 0;
+    for (size_t i = 0; i < layer->part_count; i++)
+        if (layer->parts[i]->kind == part->kind && layer->parts[i]->named_by_kind)
+            before++;
+    return name_by_kind(part, before);
+}
+
+bool ls_layer_name_alone(ls_layer *layer)
+{
+    if (layer->name)
+        return true;
+    struct ls_kind_count *count = layer->naming->kinds;
+    while (count && count->kind != layer->kind)
+        count = count->next;
+    if (!count) {
+        count = calloc(1, sizeof *count);
+        if (!count)
+            return false;
+        *count = (struct ls_kind_count){layer->kind, 0, layer->naming->kinds};
+        layer->naming->kinds = count;
+    }
+    return name_by_kind(layer, count->count++);
 }
 
 /* Appends "mlp/dense/" to text, which holds `used` characters; returns how many it holds then. */
@@ -153,7 +171,7 @@ static size_t write_path(const ls_layer *layer, char *text, size_t size, size_t 
 /* ---- Parts and weights ---- */
 
 /* Grows an array by one item, whatever its capacity: layers have few. */
-static bool grow(void **items, size_t count, size_t size)
+bool ls_grow(void **items, size_t count, size_t size)
 {
     void *grown = realloc(*items, (count + 1) * size);
     if (grown)
@@ -174,7 +192,7 @@ ls_layer *ls_add_layer(ls_layer *layer, ls_layer *part)
         return NULL;
     }
     if ((!part->name && !name_part(layer, part)) ||
-        !grow((void **)&layer->parts, layer->part_count, sizeof *layer->parts)) {
+        !ls_grow((void **)&layer->parts, layer->part_count, sizeof *layer->parts)) {
         ls_fail(layer->context, LS_OUT_OF_MEMORY, "%s: no host memory for one more layer", ls_layer_name(layer));
         return NULL;
     }
@@ -198,7 +216,7 @@ ls_tensor ls_add_weight(ls_layer *layer, const char *name, ls_shape shape, ls_in
         ls_fail(ls, LS_INVALID_ARGUMENT, "%s: the weight has no initializer; ls_glorot_uniform() is one", path);
         return (ls_tensor){0};
     }
-    if (!grow((void **)&layer->weights, layer->weight_count, sizeof *layer->weights)) {
+    if (!ls_grow((void **)&layer->weights, layer->weight_count, sizeof *layer->weights)) {
         ls_fail(ls, LS_OUT_OF_MEMORY, "%s: no host memory for one more weight", path);
         return (ls_tensor){0};
     }
@@ -206,11 +224,11 @@ ls_tensor ls_add_weight(ls_layer *layer, const char *name, ls_shape shape, ls_in
     ls_tensor variable = ls_variable(initial, path, trainable);
     ls_release(&initial);
     if (!ls_is_nil(variable))
-        layer->weights[layer->weight_count++] = (struct weight){variable, trainable};
+        layer->weights[layer->weight_count++] = (struct ls_weight){.variable = variable, .trainable = trainable};
     return variable;
 }
 
-static bool gather_one(struct gathered *g, ls_tensor variable)
+static bool gather_one(struct ls_gathered *g, ls_tensor variable)
 {
     if (g->count == g->capacity) {
         size_t capacity = g->capacity ? 2 * g->capacity : 8;
@@ -225,7 +243,7 @@ static bool gather_one(struct gathered *g, ls_tensor variable)
 }
 
 /* A part that is reached on two ways counts once. */
-static bool has(const struct gathered *g, ls_tensor variable)
+static bool has(const struct ls_gathered *g, ls_tensor variable)
 {
     for (size_t i = 0; i < g->count; i++)
         if (g->items[i].index == variable.index && g->items[i].generation == variable.generation)
@@ -233,24 +251,31 @@ static bool has(const struct gathered *g, ls_tensor variable)
     return false;
 }
 
-static bool gather(struct gathered *g, const ls_layer *layer, bool others)
+enum { ONLY_TRAINABLE, ALL_VARIABLES };
+
+static bool gather(struct ls_gathered *g, const ls_layer *layer, int which)
 {
-    for (int trainable = 1; trainable >= (others ? 0 : 1); trainable--)
+    if (which == ONLY_TRAINABLE && layer->frozen)
+        return true;
+    for (int trainable = 1; trainable >= (which == ALL_VARIABLES ? 0 : 1); trainable--)
         for (size_t i = 0; i < layer->weight_count; i++) {
-            const struct weight *weight = &layer->weights[i];
+            const struct ls_weight *weight = &layer->weights[i];
             if (weight->trainable == trainable && !has(g, weight->variable) && !gather_one(g, weight->variable))
                 return false;
         }
     for (size_t i = 0; i < layer->part_count; i++)
-        if (!gather(g, layer->parts[i], others))
+        if (!gather(g, layer->parts[i], which))
             return false;
     return true;
 }
 
-static ls_variables gathered_variables(ls_layer *layer, struct gathered *g, bool others)
+static ls_variables gathered_variables(ls_layer *layer, int which)
 {
+    if (!layer)
+        return (ls_variables){0};
+    struct ls_gathered *g = &layer->gathered[which];
     g->count = 0;
-    if (!gather(g, layer, others)) {
+    if (!gather(g, layer, which)) {
         ls_fail(layer->context, LS_OUT_OF_MEMORY, "%s: no host memory for the list of its variables",
                 ls_layer_name(layer));
         return (ls_variables){0};
@@ -258,15 +283,19 @@ static ls_variables gathered_variables(ls_layer *layer, struct gathered *g, bool
     return (ls_variables){g->items, g->count, &layer->lists};
 }
 
-ls_variables ls_trainable_variables(ls_layer *layer)
+ls_variables ls_trainable_variables(ls_layer *layer) { return gathered_variables(layer, ONLY_TRAINABLE); }
+ls_variables ls_all_variables(ls_layer *layer) { return gathered_variables(layer, ALL_VARIABLES); }
+
+void ls_set_trainable(ls_layer *layer, bool trainable)
 {
-    return layer ? gathered_variables(layer, &layer->trainable, false) : (ls_variables){0};
+    if (!layer)
+        return;
+    layer->frozen = !trainable;
+    for (size_t i = 0; i < layer->part_count; i++)
+        ls_set_trainable(layer->parts[i], trainable);
 }
 
-ls_variables ls_all_variables(ls_layer *layer)
-{
-    return layer ? gathered_variables(layer, &layer->all, true) : (ls_variables){0};
-}
+bool ls_is_trainable(const ls_layer *layer) { return layer && !layer->frozen; }
 
 ls_fingerprint_text ls_fingerprint_model(ls_model *model)
 {
@@ -274,39 +303,113 @@ ls_fingerprint_text ls_fingerprint_model(ls_model *model)
     return ls_fingerprint(variables.items, variables.count);
 }
 
+/* ---- Checks that kinds share ---- */
+
+bool ls_layer_wants_float(ls_layer *layer, ls_tensor x)
+{
+    if (ls_dtype_of(x) == LS_FLOAT32)
+        return true;
+    ls_fail(layer->context, LS_DTYPE_MISMATCH, "%s: input is %s, not float32; ls_rescaling before it, or ls_cast, converts",
+            ls_layer_name(layer), ls_dtype_name(ls_dtype_of(x)));
+    return false;
+}
+
+bool ls_layer_wants_rank(ls_layer *layer, ls_shape shape, int rank, const char *form)
+{
+    if (shape.rank == rank)
+        return true;
+    ls_fail(layer->context, LS_SHAPE_MISMATCH, "%s: input %s: needs %s%s", ls_layer_name(layer), ls_text(shape).text, form,
+            shape.rank == rank - 1 ? "; ls_reshape_layer adds channels" : "");
+    return false;
+}
+
 /* ---- Calling ---- */
 
-static bool build_once(ls_layer *layer, ls_tensor x)
+static bool build_once(ls_layer *layer, const ls_tensor *x, size_t count)
 {
     if (layer->built)
         return true;
-    if (layer->kind->build) {
-        ls_scope_begin(layer->context);
-        layer->kind->build(layer, layer->state, ls_shape_of_tensor(x));
-        ls_scope_end(layer->context);
+    ls_scope_begin(layer->context);
+    if (layer->kind->build_many) {
+        ls_shape shapes[LS_CALL_INPUTS];
+        for (size_t i = 0; i < count; i++)
+            shapes[i] = ls_shape_of_tensor(x[i]);
+        layer->kind->build_many(layer, layer->state, shapes, count);
+    } else if (layer->kind->build) {
+        layer->kind->build(layer, layer->state, ls_shape_of_tensor(x[0]));
     }
+    ls_scope_end(layer->context);
     layer->built = !ls_failed(layer->context);
     return layer->built;
+}
+
+static bool check_input(ls_layer *layer, ls_tensor x)
+{
+    if (ls_is_nil(x))
+        return false;
+    if (x.context != layer->context) {
+        ls_fail(layer->context, LS_FOREIGN_HANDLE, "%s: its input belongs to another context", ls_layer_name(layer));
+        return false;
+    }
+    if (ls_shape_of_tensor(x).rank == 0 && ls_size(x) == 0) {
+        ls_fail(layer->context, LS_STALE_HANDLE, "%s: its input was released; ls_keep moves one to the outer scope",
+                ls_layer_name(layer));
+        return false;
+    }
+    return true;
+}
+
+size_t ls_layer_outputs(const ls_layer *layer)
+{
+    return layer->kind->outputs ? layer->kind->outputs(layer->state) : 1;
+}
+
+/* The number of inputs, 0 with the error raised; NULL in a call of several is an error, nil is one passed on. */
+static bool check_call(ls_layer *layer, const ls_tensor *x, size_t count, size_t outputs)
+{
+    if (count < 1 || count > LS_CALL_INPUTS || (count > 1 && !layer->kind->call_many)) {
+        ls_fail(layer->context, LS_INVALID_ARGUMENT, "%s: called with %zu inputs; it takes %s", ls_layer_name(layer),
+                count, layer->kind->call_many ? "1 to 64" : "one");
+        return false;
+    }
+    if (outputs > ls_layer_outputs(layer)) {
+        ls_fail(layer->context, LS_INVALID_ARGUMENT, "%s: asked for %zu outputs, but it has %zu", ls_layer_name(layer),
+                outputs, ls_layer_outputs(layer));
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!check_input(layer, x[i]))
+            return false;
+    return true;
 }
 
 ls_tensor ls_call_with(const ls_call_arguments *call)
 {
     ls_layer *layer = call->layer;
-    ls_tensor x = call->x;
-    if (!layer || ls_failed(layer->context) || ls_is_nil(x))
+    const ls_tensor *x = call->inputs ? call->inputs : &call->x;
+    size_t count = call->inputs ? call->input_count : 1;
+    for (size_t i = 0; call->outputs && i < call->output_count; i++)
+        call->outputs[i] = (ls_tensor){0};
+    if (!layer || ls_failed(layer->context) || !check_call(layer, x, count, call->output_count) ||
+        !build_once(layer, x, count))
         return (ls_tensor){0};
-    if (x.context != layer->context) {
-        ls_fail(layer->context, LS_FOREIGN_HANDLE, "%s: its input belongs to another context", ls_layer_name(layer));
-        return (ls_tensor){0};
+    if (layer->naming->depth == 0)
+        ls_clear_losses(layer);
+    layer->naming->depth++;
+    ls_tensor y[LS_CALL_INPUTS] = {{0}};
+    if (layer->kind->call_many)
+        layer->kind->call_many(layer, layer->state, x, count, call->training, y);
+    else
+        y[0] = layer->kind->call(layer, layer->state, x[0], call->training);
+    layer->naming->depth--;
+    for (size_t i = 0; call->outputs && i < call->output_count; i++)
+        call->outputs[i] = y[i];
+    if (!ls_is_nil(y[0])) {
+        layer->output_shape = ls_shape_of_tensor(y[0]);
+        layer->called = true;
+        ls_add_activity_loss(layer, y[0]);
     }
-    if (ls_shape_of_tensor(x).rank == 0 && ls_size(x) == 0) {
-        ls_fail(layer->context, LS_STALE_HANDLE, "%s: its input was released; ls_keep moves one to the outer scope",
-                ls_layer_name(layer));
-        return (ls_tensor){0};
-    }
-    if (!build_once(layer, x))
-        return (ls_tensor){0};
-    return layer->kind->call(layer, layer->state, x, call->training);
+    return y[0];
 }
 
 /* A call with an empty batch infers every shape and computes nothing. */

@@ -22,7 +22,8 @@ static ls_tensor call(ls_layer *layer, void *state, ls_tensor x, bool training)
     return r->offset != 0 ? ls_fma(x, scale, ls_scalar(r->context, r->offset)) : ls_mul(x, scale);
 }
 
-static const ls_layer_kind rescaling = {"rescaling", sizeof(struct rescaling), NULL, call, NULL};
+static const ls_layer_kind rescaling = {
+    .name = "rescaling", .title = "Rescaling", .state_size = sizeof(struct rescaling), .call = call};
 
 ls_layer *ls_rescaling_with(const ls_rescaling_options *options)
 {

@@ -24,7 +24,8 @@ static ls_tensor call(ls_layer *layer, void *state, ls_tensor x, bool training)
 
 static void destroy(void *state) { free(((struct sequential *)state)->layers); }
 
-static const ls_layer_kind sequential = {"sequential", sizeof(struct sequential), NULL, call, destroy};
+static const ls_layer_kind sequential = {
+    .name = "sequential", .title = "Sequential", .state_size = sizeof(struct sequential), .call = call, .destroy = destroy};
 
 ls_model *ls_sequential(ls_context *ls, const char *name, ls_layer *const *layers)
 {

@@ -19,8 +19,7 @@ ls_tensor ls_before_activation(ls_activation activation, ls_tensor g, ls_tensor 
     case LS_RELU: return ls_relu_grad(g, y);
     case LS_SIGMOID: return ls_mul(ls_mul(g, y), ls_sub(one, y));
     case LS_TANH: return ls_mul(g, ls_fma(ls_neg(y), y, one));
-    case LS_LINEAR:
-    case LS_ACTIVATION_COUNT: break;
+    default: break;
     }
     return g;
 }

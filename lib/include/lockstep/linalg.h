@@ -13,7 +13,14 @@ extern "C" {
 
 /* ---- Linear algebra, float32 ---- */
 
-typedef enum ls_activation { LS_LINEAR, LS_RELU, LS_SIGMOID, LS_TANH, LS_ACTIVATION_COUNT } ls_activation;
+/** Up to LS_ACTIVATION_COUNT: what an op can apply last. Layers also take those behind it (layers.h). */
+typedef enum ls_activation {
+    LS_LINEAR, LS_RELU, LS_SIGMOID, LS_TANH, LS_ACTIVATION_COUNT,
+    LS_CELU = LS_ACTIVATION_COUNT, LS_ELU, LS_EXPONENTIAL, LS_GELU, LS_HARD_SHRINK, LS_HARD_SIGMOID, LS_HARD_SILU,
+    LS_HARD_TANH, LS_LEAKY_RELU, LS_LOG_SIGMOID, LS_LOG_SOFTMAX, LS_MISH, LS_RELU6, LS_SELU, LS_SILU, LS_SOFTMAX,
+    LS_SOFT_SHRINK, LS_SOFTPLUS, LS_SOFTSIGN, LS_SPARSE_SIGMOID, LS_SQUAREPLUS, LS_TANH_SHRINK,
+    LS_LAYER_ACTIVATION_COUNT
+} ls_activation;
 
 /** The inputs of ls_matmul and its options; zero options are a plain product. */
 typedef struct ls_matmul_options {

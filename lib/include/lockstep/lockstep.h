@@ -8,12 +8,16 @@
 #include <lockstep/context.h>
 #include <lockstep/data.h>
 #include <lockstep/function.h>
+#include <lockstep/initializers.h>
 #include <lockstep/layers.h>
+#include <lockstep/layers_spatial.h>
 #include <lockstep/losses.h>
 #include <lockstep/metrics.h>
+#include <lockstep/models.h>
 #include <lockstep/ops.h>
 #include <lockstep/optimizers.h>
 #include <lockstep/progress.h>
+#include <lockstep/regularizers.h>
 #include <lockstep/schedules.h>
 #include <lockstep/status.h>
 #include <lockstep/tape.h>
