@@ -113,7 +113,7 @@ typedef struct ls_device_info {
     char driver[160];   /* platform or driver with version */
     bool available;
     char reason[256];   /* why not, and what to install; "" when available */
-    char exactness[16]; /* "E", "N", "T" of canon section 3, or "untested" */
+    char exactness[16]; /* "E", "E-slow", "N", "T": ls_selftest's verdict, or "untested" */
     uint64_t memory;    /* bytes of global memory, 0 if unknown */
     uint64_t max_buffer;/* bytes of the largest buffer, 0 if unlimited */
     int compute_units;
