@@ -40,6 +40,7 @@ LS_API void ls_log_stderr(void *user, ls_log_level level, const char *message);
  *     reference                   plain C and OpenMP; `reference:avx2` forces an instruction set
  *     opencl, opencl:1            the first OpenCL device, or the one with that index
  *     opencl:<part of a name>     the first whose name contains it, ignoring case
+ *     verify:<device>             that device, compared with the reference, see docs/verify.md
  *     fault:<device>              a decorator for tests, see docs/testing.md
  *
  * Never returns NULL unless memory for the context itself is exhausted: a context that could not be
