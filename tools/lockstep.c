@@ -18,6 +18,12 @@ static const struct command {
     {"devices", devices_command, "[--json]",
      "lists every device, or why it is not available, what implements each primitive,\n"
      "and the LOCKSTEP_ variables with their values"},
+    {"selftest", selftest_command, "[DEVICE...] [--full] [--again] [--json]",
+     "tests the arithmetic of devices (without names, of all) on the kernels that training runs, and says\n"
+     "which are exact and why others are not; the verdict is kept, --again does not trust it"},
+    {"replay", replay_command, "FILE [DEVICE]",
+     "repeats the call on which LOCKSTEP_BACKEND=verify:... found two devices apart, on DEVICE (else the one\n"
+     "that was verified), and compares it with the reference"},
     {"bench", bench_command, "[gemm] [conv] [mlp] [eager] [start] [--device D] [--seconds S] [--json]",
      "checks the bits, then measures; without names, everything:\n"
      "gemm    matrix products, as a fraction of this machine's FMA peak\n"

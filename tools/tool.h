@@ -14,6 +14,11 @@ enum { EXIT_MISUSE = 2 };
 int devices_command(int argc, char **argv);
 int bench_command(int argc, char **argv);
 int first_step_command(int argc, char **argv);
+int selftest_command(int argc, char **argv);
+int replay_command(int argc, char **argv);
+
+/** What a class of exactness means, in a few words (devices.c). */
+const char *class_meaning(const char *class);
 
 /** Says on stderr what is wrong with the command line and where help is; returns EXIT_MISUSE. */
 int misuse(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));

@@ -63,6 +63,8 @@ static ls_status fault_open(const char *which, struct ls_device **device, struct
         f->base.backend = &ls_fault_backend;
         f->base.info = f->inner->info;
         snprintf(f->base.info.device, sizeof f->base.info.device, "fault:%.40s", which);
+        if (kind >= ORDER)
+            snprintf(f->base.info.exactness, sizeof f->base.info.exactness, "untested");
         f->kind = (enum kind)kind;
         f->countdown = which[length] == '=' ? strtol(which + length + 1, NULL, 10) : 1;
         *device = &f->base;

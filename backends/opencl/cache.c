@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "env.h"
+#include "cache.h"
 #include "opencl.h"
 
 /* The start of every file, in the byte order of the machine (a foreign one fails the check). */
@@ -30,30 +30,7 @@ static const char magic[8] = "lscache1";
 
 void ls_cl_cache_init(struct ls_cl_device *device)
 {
-    const char *own = ls_env("LOCKSTEP_CACHE_DIR");
-    const char *user = ls_env("XDG_CACHE_HOME");
-    const char *home = ls_env("HOME");
-    size_t size = sizeof device->cache_folder;
-    int length = own != NULL                        ? snprintf(device->cache_folder, size, "%s", own)
-                 : user != NULL && user[0] == '/'   ? snprintf(device->cache_folder, size, "%s/lockstep", user)
-                 : home != NULL                     ? snprintf(device->cache_folder, size, "%s/.cache/lockstep", home)
-                                                    : 0;
-    if (length <= 0 || (size_t)length + 64 > size) /* room for the file's name */
-        device->cache_folder[0] = '\0';
-}
-
-/* Creates the folder and those above it that are missing. */
-static bool make_folders(const char *folder)
-{
-    char path[sizeof((struct ls_cl_device *)0)->cache_folder];
-    snprintf(path, sizeof path, "%s", folder);
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return false;
-        *slash = '/';
-    }
-    return mkdir(path, 0777) == 0 || errno == EEXIST;
+    ls_cache_folder(device->cache_folder);
 }
 
 static bool read_all(int file, void *data, size_t size)
@@ -117,7 +94,7 @@ void ls_cl_cache_store(const struct ls_cl_device *device, uint64_t name, const v
                        size_t size)
 {
     if (device->cache_folder[0] == '\0' || size == 0 || size > LARGEST_BLOB ||
-        !make_folders(device->cache_folder))
+        !ls_cache_make(device->cache_folder))
         return;
     char path[512], temporary[512];
     snprintf(path, sizeof path, "%s/%016llx", device->cache_folder, (unsigned long long)name);

@@ -18,6 +18,7 @@
 #include <CL/cl.h>
 
 #include "backend.h"
+#include "cache.h"
 
 /* ---- Native functions: loader.c ---- */
 
@@ -71,7 +72,7 @@ struct ls_cl_device {
     cl_ulong local_memory;
     char options[256]; /* of every program */
     uint64_t identity; /* hash of device, driver, options and library version: what binaries fit */
-    char cache_folder[400]; /* "" if there is none */
+    char cache_folder[LS_CACHE_FOLDER]; /* "" if there is none */
 
     struct ls_cl_kernel **kernels; /* open addressing; capacity a power of two */
     size_t kernel_count, kernel_capacity;

@@ -46,6 +46,8 @@ ls_context *ls_open_logged(const char *device, ls_log_level least, ls_log_fn *lo
     return ls;
 }
 
+ls_context *ls_open_plain(const char *device) { return ls_open_logged(device, LS_LOG_ERROR, NULL, NULL); }
+
 ls_status ls_close(ls_context **pointer)
 {
     if (!pointer || !*pointer)

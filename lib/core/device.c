@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "verdict.h"
 
 enum { MOST_DEVICES = 64 };
 
@@ -53,8 +54,12 @@ ls_status ls_device_open(const char *words, struct ls_device **device, struct ls
     size_t length = strcspn(words, ":");
     for (size_t b = 0; ls_backends[b]; b++) {
         const struct ls_backend *backend = ls_backends[b];
-        if (strncmp(backend->name, words, length) == 0 && backend->name[length] == '\0')
-            return backend->open(words[length] ? words + length + 1 : NULL, device, message);
+        if (strncmp(backend->name, words, length) != 0 || backend->name[length] != '\0')
+            continue;
+        ls_status status = backend->open(words[length] ? words + length + 1 : NULL, device, message);
+        if (status == LS_OK)
+            ls_verdict_apply(&(*device)->info, backend->list ? NULL : words);
+        return status;
     }
     fail(message, LS_NOT_FOUND, "there is no backend \"%s\"%s", words, "; LOCKSTEP_BACKEND can be auto, ");
     list_into(message);
@@ -72,5 +77,7 @@ size_t ls_list_devices(ls_device_info *devices, size_t capacity)
         size_t room = count < capacity ? capacity - count : 0;
         count += ls_backends[b]->list(room ? devices + count : NULL, room);
     }
+    for (size_t i = 0; i < count && i < capacity; i++)
+        ls_verdict_apply(&devices[i], NULL);
     return count;
 }

@@ -10,6 +10,8 @@
 
 struct extent_list {
     struct ls_buffer *buffer[LS_NODE_BUFFERS];
+    int64_t elements[LS_NODE_BUFFERS];
+    ls_dtype dtype[LS_NODE_BUFFERS];
     int count;
     bool fits;
 };
@@ -21,8 +23,11 @@ static void touch(struct extent_list *list, struct ls_buffer *buffer, int64_t el
     if (!ls_checked_mul(elements, (int64_t)ls_dtype_size(dtype), &bytes) || elements < 0 ||
         (bytes > 0 && (!buffer || (uint64_t)bytes > buffer->bytes)))
         list->fits = false;
-    if (buffer)
+    if (buffer) {
+        list->elements[list->count] = elements;
+        list->dtype[list->count] = dtype;
         list->buffer[list->count++] = buffer;
+    }
 }
 
 static void extents_fill(const struct ls_fill_args *a, struct extent_list *list)
@@ -59,7 +64,7 @@ static void extents_map(const struct ls_map_args *a, struct extent_list *list)
 static void extents_reduce(const struct ls_reduce_args *a, struct extent_list *list)
 {
     touch(list, a->src, a->outer * a->r * a->inner, a->dtype);
-    touch(list, a->dst, a->outer * a->inner, LS_FLOAT32);
+    touch(list, a->dst, a->outer * a->inner, a->op >= LS_REDUCE_ARGMAX ? LS_INT32 : a->dtype);
 }
 
 static void extents_gemm(const struct ls_gemm_args *a, struct extent_list *list)
@@ -132,7 +137,7 @@ static void extents_sort(const struct ls_sort_args *a, struct extent_list *list)
 
 static void extents_random(const struct ls_random_args *a, struct extent_list *list)
 {
-    touch(list, a->dst, a->n, LS_FLOAT32);
+    touch(list, a->dst, a->n, a->kind == LS_RANDOM_BITS ? LS_INT32 : LS_FLOAT32);
     touch(list, a->step, 1, LS_INT32);
 }
 
@@ -218,6 +223,21 @@ ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node)
         break;
     }
     return LS_INTERNAL;
+}
+
+int ls_node_extents(const struct ls_node *node, struct ls_extent *extents)
+{
+    struct extent_list list = {.fits = true};
+    switch (node->prim) {
+#define PRIM(name, need, meaning) case LS_PRIM_##name: extents_##name(&node->args.name, &list); break;
+#include "prims.def"
+#undef PRIM
+    case LS_PRIM_COUNT:
+        break;
+    }
+    for (int i = 0; i < list.count; i++)
+        extents[i] = (struct ls_extent){list.buffer[i], list.elements[i], list.dtype[i]};
+    return list.count;
 }
 
 ls_status ls_copy_elements(ls_context *ls, struct ls_buffer *src, struct ls_buffer *dst, ls_dtype dtype, int64_t n)

@@ -285,6 +285,7 @@ static ls_status replay(struct ls_function *f, const ls_tensor *inputs)
             return ls->error;
     if (bring_variables(ls, &f->recorder) != LS_OK)
         return ls->error;
+    ls->op = NULL; /* a replay knows primitives only */
     for (size_t n = 0; n < f->recorder.count; n++) {
         ls_status status = ls_dispatch_node(ls, &f->recorder.nodes[n]);
         if (status != LS_OK)

@@ -22,6 +22,9 @@
  */
 ls_status ls_fail(ls_context *ls, ls_status status, const char *format, ...) LS_PRINTF(3, 4);
 
+/** As ls_open, but without log: for the library's own contexts. */
+ls_context *ls_open_plain(const char *device);
+
 /** Sends a message to the log callback. */
 void ls_say(ls_context *ls, ls_log_level level, const char *format, ...) LS_PRINTF(3, 4);
 

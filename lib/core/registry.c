@@ -7,6 +7,7 @@
 extern const struct ls_backend ls_reference_backend;
 extern const struct ls_backend ls_opencl_backend;
 extern const struct ls_backend ls_fault_backend;
+extern const struct ls_backend ls_verify_backend;
 
 const struct ls_backend *const ls_backends[] = {
     &ls_reference_backend,
@@ -14,5 +15,6 @@ const struct ls_backend *const ls_backends[] = {
     &ls_opencl_backend,
 #endif
     &ls_fault_backend,
+    &ls_verify_backend,
     NULL,
 };

@@ -85,6 +85,7 @@ struct ls_context {
     struct ls_numerics *numerics; /* LOCKSTEP_CHECK=numerics; else NULL */
     uint64_t next_id;
 
+    const char *op; /* the last that was entered, for messages */
     struct ls_recorder *recorder; /* while a function is being recorded */
 
     uint64_t seed;
@@ -164,6 +165,15 @@ struct ls_node {
 
 /** The most buffers one call names. */
 enum { LS_NODE_BUFFERS = LS_MAP_INPUTS + LS_MAP_OUTPUTS };
+
+/** What a call reads or writes of a buffer: its first elements. */
+struct ls_extent {
+    struct ls_buffer *buffer;
+    int64_t elements;
+    ls_dtype dtype;
+};
+/** The extents of a call, at most LS_NODE_BUFFERS; for decorators. Returns how many. */
+int ls_node_extents(const struct ls_node *node, struct ls_extent *extents);
 
 /** Runs a recorded call again. Not recorded. */
 ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node);

@@ -58,7 +58,10 @@ ls_status ls_fail_device(ls_context *ls, ls_status status, const char *what)
     if (status == LS_DEVICE_LOST)
         device->lost = true;
     const char *said = device->message.text[0] ? device->message.text : ls_status_text(status);
-    ls_fail(ls, status, "%s on %s: %s", what, device->info.device, said);
+    if (status == LS_DIVERGED && ls->op)
+        ls_fail(ls, status, "%s on %s, in or after the op %s: %s", what, device->info.device, ls->op, said);
+    else
+        ls_fail(ls, status, "%s on %s: %s", what, device->info.device, said);
     device->message.text[0] = '\0';
     return status;
 }

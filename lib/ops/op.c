@@ -10,6 +10,7 @@ ls_context *ls_op_enter(const char *op, const ls_tensor *in, int count, const st
         ls = in[i].context;
     if (!ls || ls->error != LS_OK)
         return NULL;
+    ls->op = op;
     for (int i = 0; i < count; i++) {
         if (in[i].context && in[i].context != ls) {
             ls_fail(ls, LS_FOREIGN_HANDLE, "%s: input %d belongs to another context; ls_read and ls_from_host move it",

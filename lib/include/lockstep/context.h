@@ -40,6 +40,7 @@ LS_API void ls_log_stderr(void *user, ls_log_level level, const char *message);
  *     reference                   plain C and OpenMP; `reference:avx2` forces an instruction set
  *     opencl, opencl:1            the first OpenCL device, or the one with that index
  *     opencl:<part of a name>     the first whose name contains it, ignoring case
+ *     verify:<device>             that device, compared with the reference, see docs/verify.md
  *     fault:<device>              a decorator for tests, see docs/testing.md
  *
  * Never returns NULL unless memory for the context itself is exhausted: a context that could not be
@@ -113,7 +114,7 @@ typedef struct ls_device_info {
     char driver[160];   /* platform or driver with version */
     bool available;
     char reason[256];   /* why not, and what to install; "" when available */
-    char exactness[16]; /* "E", "N", "T" of canon section 3, or "untested" */
+    char exactness[16]; /* "E", "E-slow", "N", "T": ls_selftest's verdict, or "untested" */
     uint64_t memory;    /* bytes of global memory, 0 if unknown */
     uint64_t max_buffer;/* bytes of the largest buffer, 0 if unlimited */
     int compute_units;

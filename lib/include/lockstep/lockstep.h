@@ -23,5 +23,6 @@
 #include <lockstep/tape.h>
 #include <lockstep/tensor.h>
 #include <lockstep/update.h>
+#include <lockstep/verify.h>
 
 #endif

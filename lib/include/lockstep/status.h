@@ -45,7 +45,8 @@ extern "C" {
     X(LS_TAPE_ERROR, 18, "the tape cannot be used this way")                                       \
     X(LS_CAPTURE_ERROR, 19, "this cannot be captured")                                             \
     X(LS_INTERNAL, 20, "an invariant of the library does not hold; please report it")            \
-    X(LS_NOT_FINITE, 21, "an op made a NaN or Inf (LOCKSTEP_CHECK=numerics)")
+    X(LS_NOT_FINITE, 21, "an op made a NaN or Inf (LOCKSTEP_CHECK=numerics)")                       \
+    X(LS_DIVERGED, 22, "two devices gave different bits (LOCKSTEP_BACKEND=verify:)")
 
 typedef enum ls_status {
 #define LS_STATUS_ENUM(name, value, text) name = value,

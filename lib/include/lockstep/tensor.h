@@ -144,7 +144,8 @@ LS_API const char *ls_name(ls_tensor variable);
 /**
  * A fingerprint of tensors: "ls1:" and 16 hex digits, canon.md rule 23: two 32-bit sums, modulo
  * 2^32, over all elements, of two integer mixes of (bits with -0 as +0, element index, tensor
- * index). Equal on every device that computes the canonical arithmetic. Blocks.
+ * index). Equal on every device that computes the canonical arithmetic. On a device of class T
+ * (verify.h) "T:" takes the place of "ls1:": such digits compare with nobody's. Blocks.
  */
 typedef struct ls_fingerprint_text {
     char text[24];

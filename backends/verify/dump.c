@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dump.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lockstep/context.h>
+
+/* ---- Which fields of the arguments are buffers, in the order of ls_node_extents, and which are written ---- */
+
+struct field_list {
+    struct ls_buffer **at[LS_NODE_BUFFERS];
+    unsigned written; /* bit i: field i */
+    int count;
+};
+
+static void put(struct field_list *list, struct ls_buffer **at, bool written)
+{
+    if (!*at)
+        return;
+    list->written |= (unsigned)written << list->count;
+    list->at[list->count++] = at;
+}
+
+static void fields_of(struct ls_node *node, struct field_list *f)
+{
+    *f = (struct field_list){.count = 0};
+    switch (node->prim) {
+    case LS_PRIM_fill: put(f, &node->args.fill.dst, true); break;
+    case LS_PRIM_copy_nd: put(f, &node->args.copy_nd.src, false), put(f, &node->args.copy_nd.dst, true); break;
+    case LS_PRIM_map:
+        for (int i = 0; i < node->args.map.inputs; i++)
+            put(f, &node->args.map.input[i].buffer, false);
+        for (int i = 0; i < node->args.map.outputs; i++)
+            put(f, &node->args.map.output[i].buffer, true);
+        break;
+    case LS_PRIM_reduce: put(f, &node->args.reduce.src, false), put(f, &node->args.reduce.dst, true); break;
+    case LS_PRIM_gemm:
+        put(f, &node->args.gemm.a, false), put(f, &node->args.gemm.b, false), put(f, &node->args.gemm.c, true);
+        put(f, &node->args.gemm.bias, false);
+        break;
+    case LS_PRIM_conv:
+        put(f, &node->args.conv.input, node->args.conv.pass == LS_CONV_INPUT);
+        put(f, &node->args.conv.kernel, node->args.conv.pass == LS_CONV_KERNEL);
+        put(f, &node->args.conv.output, node->args.conv.pass == LS_CONV_FORWARD);
+        put(f, &node->args.conv.bias, false);
+        break;
+    case LS_PRIM_pool:
+        put(f, &node->args.pool.src, false), put(f, &node->args.pool.dst, true);
+        put(f, &node->args.pool.positions, node->args.pool.op == LS_POOL_MAX);
+        break;
+    case LS_PRIM_gather:
+        put(f, &node->args.gather.table, false), put(f, &node->args.gather.indices, false);
+        put(f, &node->args.gather.dst, true);
+        break;
+    case LS_PRIM_scatter_add:
+        put(f, &node->args.scatter_add.dst, true), put(f, &node->args.scatter_add.indices, false);
+        put(f, &node->args.scatter_add.updates, false);
+        break;
+    case LS_PRIM_scan:
+        put(f, &node->args.scan.factor, false), put(f, &node->args.scan.addend, false);
+        put(f, &node->args.scan.dst, true);
+        break;
+    case LS_PRIM_sort: put(f, &node->args.sort.src, false), put(f, &node->args.sort.dst, true); break;
+    case LS_PRIM_random: put(f, &node->args.random.dst, true), put(f, &node->args.random.step, false); break;
+    case LS_PRIM_softmax: put(f, &node->args.softmax.src, false), put(f, &node->args.softmax.dst, true); break;
+    case LS_PRIM_sparse_xent:
+        put(f, &node->args.sparse_xent.logits, false), put(f, &node->args.sparse_xent.labels, false);
+        put(f, &node->args.sparse_xent.loss, true), put(f, &node->args.sparse_xent.probabilities, true);
+        break;
+    case LS_PRIM_COUNT: break;
+    }
+}
+
+static struct ls_buffer **buffer_of(struct ls_node *node, const struct ls_call_field *field)
+{
+    return (struct ls_buffer **)(void *)((char *)node + field->at);
+}
+
+static size_t bytes_of(const struct ls_call_field *field)
+{
+    return (size_t)field->elements * ls_dtype_size(field->dtype);
+}
+
+void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, size_t size)
+{
+    struct field_list fields;
+    struct ls_extent extents[LS_NODE_BUFFERS];
+    memset(call, 0, sizeof *call);
+    call->node.prim = prim;
+    memcpy(&call->node.args, args, size);
+    fields_of(&call->node, &fields);
+    call->count = ls_node_extents(&call->node, extents);
+    for (int i = 0; i < call->count; i++) {
+        struct ls_call_field *f = &call->field[i];
+        *f = (struct ls_call_field){.at = (size_t)((char *)fields.at[i] - (char *)&call->node),
+                                    .same = -1,
+                                    .elements = extents[i].elements,
+                                    .dtype = extents[i].dtype,
+                                    .written = fields.written >> i & 1u};
+        for (int k = 0; k < i && f->same < 0; k++)
+            if (extents[k].buffer == extents[i].buffer)
+                f->same = k;
+    }
+}
+
+void ls_call_finish(struct ls_call *call)
+{
+    for (int i = 0; i < call->count; i++) {
+        free(call->field[i].before);
+        free(call->field[i].after[0]);
+        free(call->field[i].after[1]);
+    }
+}
+
+/* ---- Running ---- */
+
+static ls_status fetch(struct ls_device *device, struct ls_buffer *buffer, size_t bytes, void **data)
+{
+    free(*data);
+    *data = malloc(bytes + 1);
+    if (!*data)
+        return LS_OUT_OF_MEMORY;
+    return bytes ? device->backend->read(device, buffer, 0, *data, bytes) : LS_OK;
+}
+
+ls_status ls_call_fetch(struct ls_call *call, struct ls_device *device)
+{
+    ls_status status = LS_OK;
+    for (int i = 0; i < call->count && status == LS_OK; i++)
+        status = fetch(device, *buffer_of(&call->node, &call->field[i]), bytes_of(&call->field[i]),
+                       &call->field[i].before);
+    return status;
+}
+
+ls_status ls_call_results(struct ls_call *call, struct ls_device *device, int side)
+{
+    ls_status status = LS_OK;
+    for (int i = 0; i < call->count && status == LS_OK; i++)
+        if (call->field[i].written)
+            status = fetch(device, *buffer_of(&call->node, &call->field[i]), bytes_of(&call->field[i]),
+                           &call->field[i].after[side]);
+    return status;
+}
+
+ls_status ls_call_slot(struct ls_device *device, const struct ls_node *node)
+{
+    switch (node->prim) {
+#define PRIM(name, need, meaning)                                                                  \
+    case LS_PRIM_##name:                                                                           \
+        return device->backend->name ? device->backend->name(device, &node->args.name) : LS_UNSUPPORTED;
+#include "prims.def"
+#undef PRIM
+    case LS_PRIM_COUNT: break;
+    }
+    return LS_INTERNAL;
+}
+
+static ls_status fill_buffer(struct ls_device *device, const struct ls_call_field *field, size_t room,
+                             struct ls_buffer **buffer)
+{
+    size_t rounded = (room + 64) / 64 * 64;
+    ls_status status = device->backend->create(device, rounded, buffer);
+    if (status != LS_OK)
+        return status;
+    (*buffer)->bytes = rounded;
+    return bytes_of(field) ? device->backend->write(device, *buffer, 0, field->before, bytes_of(field)) : LS_OK;
+}
+
+ls_status ls_call_run(struct ls_call *call, struct ls_device *device, int side)
+{
+    struct ls_buffer *buffer[LS_NODE_BUFFERS] = {NULL};
+    struct ls_node theirs = call->node;
+    ls_status status = LS_OK;
+    for (int i = 0; i < call->count && status == LS_OK; i++) {
+        const struct ls_call_field *f = &call->field[i];
+        size_t room = 0;
+        for (int k = i; k < call->count; k++)
+            if ((k == i || call->field[k].same == i) && bytes_of(&call->field[k]) > room)
+                room = bytes_of(&call->field[k]);
+        if (f->same < 0)
+            status = fill_buffer(device, f, room, &buffer[i]);
+        *buffer_of(&call->node, f) = f->same < 0 ? buffer[i] : *buffer_of(&call->node, &call->field[f->same]);
+    }
+    if (status == LS_OK)
+        status = ls_call_slot(device, &call->node);
+    if (status == LS_OK)
+        status = ls_call_results(call, device, side);
+    for (int i = 0; i < call->count; i++)
+        if (buffer[i])
+            device->backend->destroy(device, buffer[i]);
+    call->node = theirs;
+    return status;
+}
+
+/* ---- Comparing ---- */
+
+enum ls_closeness ls_closeness_of(const struct ls_device_info *a, const struct ls_device_info *b)
+{
+    if (strcmp(a->exactness, "T") == 0 || strcmp(b->exactness, "T") == 0)
+        return LS_WITHIN_BOUNDS;
+    return strcmp(a->exactness, "N") == 0 || strcmp(b->exactness, "N") == 0 ? LS_SAME_NORMALS : LS_SAME_BITS;
+}
+
+static uint32_t word_at(const void *data, int64_t i, size_t size)
+{
+    uint32_t word = 0;
+    memcpy(&word, (const char *)data + (size_t)i * size, size);
+    return word;
+}
+
+static float float_of(uint32_t word)
+{
+    float x;
+    memcpy(&x, &word, sizeof x);
+    return x;
+}
+
+/* On a line where neighbouring floats are neighbouring integers. */
+static int64_t place_of(uint32_t word) { return word >> 31 ? -(int64_t)(word & 0x7fffffffu) : (int64_t)word; }
+
+static double largest(const struct ls_call_field *f)
+{
+    double most = 0;
+    for (int64_t i = 0; i < f->elements; i++) {
+        double x = fabs((double)float_of(word_at(f->after[1], i, 4)));
+        most = isfinite(x) && x > most ? x : most;
+    }
+    return most;
+}
+
+/* The stated bounds of class T: 64 ulp, or 2^-16 of the largest result. */
+enum { MOST_ULP = 64 };
+
+static bool close_enough(const struct ls_call_field *f, enum ls_closeness closeness, double scale, uint32_t a, uint32_t b)
+{
+    if (a == b || f->dtype != LS_FLOAT32)
+        return a == b;
+    bool nan_a = (a & 0x7fffffffu) > 0x7f800000u, nan_b = (b & 0x7fffffffu) > 0x7f800000u;
+    if (nan_a || nan_b || ((a | b) & 0x7fffffffu) == 0)
+        return nan_a == nan_b;
+    if (closeness != LS_SAME_BITS && !(a & 0x7f800000u) && !(b & 0x7f800000u))
+        return true;
+    if (closeness != LS_WITHIN_BOUNDS)
+        return false;
+    int64_t apart = place_of(a) - place_of(b);
+    return (apart >= -MOST_ULP && apart <= MOST_ULP) ||
+           fabs((double)float_of(a) - (double)float_of(b)) <= scale * 0x1p-16;
+}
+
+const char *ls_call_name(const struct ls_call *call)
+{
+    static const char *const names[] = {
+#define PRIM(name, need, meaning) #name,
+#include "prims.def"
+#undef PRIM
+    };
+    return names[call->node.prim];
+}
+
+/* The sizes of a call, in the words of backend.h. */
+static void sizes_of(const struct ls_node *node, char *text, size_t size)
+{
+    const struct ls_reduce_args *r = &node->args.reduce;
+    const struct ls_gemm_args *g = &node->args.gemm;
+    static const char *const reductions[] = {"sum", "prod", "max", "min", "argmax", "argmin"};
+    static const char *const rows[] = {
+#define ROW(name) #name,
+#include "elementwise_names.h"
+#undef ROW
+    };
+    int used = 0;
+    text[0] = '\0';
+    if (node->prim == LS_PRIM_reduce)
+        snprintf(text, size, " %s (%lld, %lld, %lld)", reductions[r->op], (long long)r->outer, (long long)r->r,
+                 (long long)r->inner);
+    else if (node->prim == LS_PRIM_gemm)
+        snprintf(text, size, " %lld x (%lld, %lld, %lld) %c%c", (long long)g->batch, (long long)g->m, (long long)g->n,
+                 (long long)g->k, g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N');
+    for (int i = 0; node->prim == LS_PRIM_map && i < node->args.map.rows && (size_t)used + 24 < size; i++)
+        used += snprintf(text + used, size - (size_t)used, " %s", rows[node->args.map.row[i].op]);
+}
+
+bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size)
+{
+    for (int i = 0; i < call->count; i++) {
+        const struct ls_call_field *f = &call->field[i];
+        if (!f->written || !f->after[0] || !f->after[1])
+            continue;
+        size_t element = ls_dtype_size(f->dtype);
+        double scale = closeness == LS_WITHIN_BOUNDS && f->dtype == LS_FLOAT32 ? largest(f) : 0;
+        int64_t different = 0, first = 0;
+        for (int64_t e = f->elements; e-- > 0;) {
+            if (!close_enough(f, closeness, scale, word_at(f->after[0], e, element), word_at(f->after[1], e, element))) {
+                different++;
+                first = e;
+            }
+        }
+        if (different == 0)
+            continue;
+        char sizes[160];
+        uint32_t a = word_at(f->after[0], first, element), b = word_at(f->after[1], first, element);
+        int64_t apart = place_of(a) - place_of(b);
+        sizes_of(&call->node, sizes, sizeof sizes);
+        int used = snprintf(text, size, "%s%s: %lld of %lld results differ, the first at %lld: ", ls_call_name(call), sizes,
+                            (long long)different, (long long)f->elements, (long long)first);
+        if (used < 0 || (size_t)used >= size)
+            return true;
+        if (f->dtype == LS_FLOAT32)
+            snprintf(text + used, size - (size_t)used, "0x%08x (%.9g) on %s, 0x%08x (%.9g) on %s, %lld ulp apart",
+                     (unsigned)a, (double)float_of(a), call->device[0], (unsigned)b, (double)float_of(b), call->device[1],
+                     (long long)(apart < 0 ? -apart : apart));
+        else
+            snprintf(text + used, size - (size_t)used, "%d on %s, %d on %s", (int)a, call->device[0], (int)b,
+                     call->device[1]);
+        return true;
+    }
+    return false;
+}
+
+/* ---- Files ---- */
+
+struct head {
+    char magic[8];
+    uint32_t node, prims, canon, count; /* sizes that another build may have otherwise */
+    char version[16];
+};
+
+static struct head head_of(int count)
+{
+    struct head head = {"lsdump1", sizeof(struct ls_node), LS_PRIM_COUNT, (uint32_t)ls_canon_version(), (uint32_t)count,
+                        {0}};
+    snprintf(head.version, sizeof head.version, "%s", ls_version());
+    return head;
+}
+
+bool ls_call_save(const struct ls_call *call, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        return false;
+    struct head head = head_of(call->count);
+    bool good = fwrite(&head, sizeof head, 1, file) == 1 && fwrite(call, sizeof *call, 1, file) == 1;
+    for (int i = 0; i < call->count && good; i++) {
+        const struct ls_call_field *f = &call->field[i];
+        const void *data[] = {f->before, f->after[0], f->after[1]};
+        for (int k = 0; k < 3 && good; k++)
+            good = !data[k] || bytes_of(f) == 0 || fwrite(data[k], bytes_of(f), 1, file) == 1;
+    }
+    return fclose(file) == 0 && good;
+}
+
+static ls_status bad(struct ls_message *message, ls_status status, const char *path, const char *why)
+{
+    snprintf(message->text, sizeof message->text, "%s: %s", path, why);
+    return status;
+}
+
+/* Whether a call from a file is one that dispatch could have made: it reads what the file has. */
+static bool is_sound(const struct ls_call *call)
+{
+    const struct ls_map_args *map = &call->node.args.map;
+    if (call->node.prim == LS_PRIM_map) {
+        if (map->rows > LS_MAP_ROWS || map->inputs > LS_MAP_INPUTS || map->outputs > LS_MAP_OUTPUTS ||
+            map->immediates > LS_MAP_IMMEDIATES || map->rank < 1 || map->rank > LS_MAX_RANK)
+            return false;
+        for (int i = 0; i < map->rows; i++)
+            if (map->row[i].op >= LS_ROW_COUNT)
+                return false;
+    }
+    const struct ls_copy_nd_args *copy = &call->node.args.copy_nd;
+    return call->node.prim != LS_PRIM_copy_nd || (copy->rank >= 1 && copy->rank <= LS_MAX_RANK);
+}
+
+static bool has_its_extents(const struct ls_call *call)
+{
+    struct ls_extent extents[LS_NODE_BUFFERS];
+    if (ls_node_extents(&call->node, extents) != call->count)
+        return false;
+    for (int i = 0; i < call->count; i++)
+        if (extents[i].elements != call->field[i].elements || extents[i].dtype != call->field[i].dtype)
+            return false;
+    return true;
+}
+
+static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left)
+{
+    void **data[] = {&f->before, &f->after[0], &f->after[1]};
+    bool there[3];
+    for (int k = 0; k < 3; k++) { /* in the file they are only marks */
+        there[k] = *data[k] != NULL;
+        *data[k] = NULL;
+    }
+    if (f->elements < 0 || (unsigned)f->dtype >= LS_DTYPE_COUNT || (uint64_t)f->elements > left)
+        return false;
+    for (int k = 0; k < 3; k++) {
+        if (!there[k])
+            continue;
+        *data[k] = malloc(bytes_of(f) + 1);
+        if (!*data[k] || (bytes_of(f) && fread(*data[k], bytes_of(f), 1, file) != 1))
+            return false;
+    }
+    return f->before != NULL;
+}
+
+ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message *message)
+{
+    FILE *file = fopen(path, "rb");
+    memset(call, 0, sizeof *call);
+    if (!file)
+        return bad(message, LS_FILE_ERROR, path, "cannot be opened");
+    fseek(file, 0, SEEK_END);
+    long length = ftell(file);
+    rewind(file);
+    struct head head = {{0}}, mine;
+    bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump1", 8) == 0;
+    mine = head_of((int)head.count);
+    bool foreign = good && (memcmp(&head, &mine, sizeof head) != 0 || head.count > LS_NODE_BUFFERS);
+    if (!good || foreign) {
+        fclose(file);
+        return good ? bad(message, LS_BAD_FILE, path, "was written by another version of Lockstep; replay it with that one")
+                    : bad(message, LS_BAD_FILE, path, "is not a dump of LOCKSTEP_BACKEND=verify:");
+    }
+    int loaded = 0;
+    good = fread(call, sizeof *call, 1, file) == 1 && call->count == (int)head.count &&
+           (unsigned)call->node.prim < LS_PRIM_COUNT && is_sound(call);
+    call->device[0][63] = call->device[1][63] = call->name[0][127] = call->name[1][127] = '\0';
+    struct field_list fields;
+    if (good)
+        fields_of(&call->node, &fields); /* where the buffers are is known here, not from the file */
+    good = good && fields.count == call->count && has_its_extents(call);
+    for (int i = 0; good && i < call->count; i++, loaded++) {
+        struct ls_call_field *f = &call->field[i];
+        f->at = (size_t)((char *)fields.at[i] - (char *)&call->node);
+        good = load_field(file, f, (uint64_t)length) && f->same < i;
+    }
+    for (int i = loaded; i < LS_NODE_BUFFERS; i++)
+        if (!good)
+            call->field[i] = (struct ls_call_field){.same = -1};
+    fclose(file);
+    if (good)
+        return LS_OK;
+    call->count = loaded;
+    ls_call_finish(call);
+    return bad(message, LS_BAD_FILE, path, "is cut off or damaged");
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One primitive call with all it reads and what two devices made of it: in memory, and as a file.
+ */
+#ifndef LS_VERIFY_DUMP_H
+#define LS_VERIFY_DUMP_H
+
+#include <stdio.h>
+
+#include "state.h"
+
+struct ls_call_field {
+    size_t at;        /* of the buffer's pointer in the node */
+    int same;         /* the earlier field with the same buffer, or -1 */
+    int64_t elements;
+    ls_dtype dtype;
+    bool written;
+    void *before, *after[2]; /* NULL: not fetched */
+};
+
+struct ls_call {
+    struct ls_node node;
+    int count;
+    struct ls_call_field field[LS_NODE_BUFFERS];
+    char device[2][64], name[2][128];
+};
+
+/** How results are compared: bits; subnormals as zero (class N); bounds (class T). */
+enum ls_closeness { LS_SAME_BITS, LS_SAME_NORMALS, LS_WITHIN_BOUNDS };
+/** The weaker of what two devices promise. */
+enum ls_closeness ls_closeness_of(const struct ls_device_info *a, const struct ls_device_info *b);
+
+/** Describes a call; nothing is fetched yet. `args` is struct ls_<prim>_args of that size. */
+void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, size_t size);
+void ls_call_finish(struct ls_call *call);
+
+/** Fetches what the call finds in its buffers on `device`; LS_OUT_OF_MEMORY on the host too. */
+ls_status ls_call_fetch(struct ls_call *call, struct ls_device *device);
+/** Fetches results as those of side 0 or 1, from the buffers that the node names. */
+ls_status ls_call_results(struct ls_call *call, struct ls_device *device, int side);
+/** Runs the call on `device` in buffers of its own, filled with what was fetched, and keeps the results. */
+ls_status ls_call_run(struct ls_call *call, struct ls_device *device, int side);
+/** Runs the node as it is. */
+ls_status ls_call_slot(struct ls_device *device, const struct ls_node *node);
+
+/** Where the results part, in words; false if they do not. */
+bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size);
+const char *ls_call_name(const struct ls_call *call);
+
+/** Writes to a file; and reads from one, with a sentence in `message` on failure. */
+bool ls_call_save(const struct ls_call *call, const char *path);
+ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message *message);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A decorator that proves: `verify:A` or `verify:A,B` runs every primitive on A, and with the same
+ * inputs on B (reference, if not named), and compares the results. The first difference is an error
+ * that names the primitive, and its inputs are written to a file for `lockstep replay`.
+ *
+ *     verify:opencl                    verify:opencl:0,opencl:1
+ *     verify:opencl,sample=100         about one call in 100
+ *
+ * B has no state: each call is given what A has, so that one fault is reported where it happens, and a
+ * sampled run is as strict as a full one about the calls that it looks at.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dump.h"
+#include "env.h"
+
+struct verify_device {
+    struct ls_device base;
+    struct ls_device *a, *b;
+    unsigned long sample;
+    uint64_t calls;
+    enum ls_closeness closeness;
+};
+
+extern const struct ls_backend ls_verify_backend;
+
+static struct verify_device *verify_of(struct ls_device *device) { return (struct verify_device *)device; }
+
+static ls_status pass(struct verify_device *v, ls_status status)
+{
+    if (status != LS_OK)
+        v->base.message = v->a->message;
+    v->base.lost |= v->a->lost;
+    return status;
+}
+
+/* ---- Opening ---- */
+
+/* The length of the first device's words: those of fault: have a comma of their own. */
+static size_t first_words(const char *words)
+{
+    size_t length = strcspn(words, ",");
+    if (strncmp(words, "fault:", 6) == 0 && words[length] == ',')
+        return length + 1 + first_words(words + length + 1);
+    return length;
+}
+
+static ls_status wrong_words(struct ls_message *message, const char *which)
+{
+    snprintf(message->text, sizeof message->text,
+             "verify:%.200s: expected a device, then perhaps a comma and a second one, then perhaps ,sample=N", which);
+    return LS_NOT_FOUND;
+}
+
+static void close_both(struct verify_device *v)
+{
+    if (v->a)
+        v->a->backend->close(v->a);
+    if (v->b)
+        v->b->backend->close(v->b);
+    free(v);
+}
+
+static ls_status verify_open(const char *which, struct ls_device **device, struct ls_message *message)
+{
+    char words[2][128] = {"", "reference"};
+    unsigned long sample = 1;
+    const char *at = which ? which : "";
+    for (int i = 0; *at; i++) {
+        size_t length = first_words(at);
+        if (i > 0 && strncmp(at, "sample=", 7) == 0) {
+            char *end;
+            sample = strtoul(at + 7, &end, 10);
+            if (sample == 0 || *end)
+                return wrong_words(message, which);
+        } else if (i < 2 && length > 0 && length < sizeof words[0]) {
+            snprintf(words[i], sizeof words[i], "%.*s", (int)length, at);
+        } else {
+            return wrong_words(message, which);
+        }
+        at += length + (at[length] == ',');
+    }
+    if (!words[0][0])
+        return wrong_words(message, which ? which : "");
+    struct verify_device *v = calloc(1, sizeof *v);
+    if (!v)
+        return LS_OUT_OF_MEMORY;
+    ls_status status = ls_device_open(words[0], &v->a, message);
+    if (status == LS_OK)
+        status = ls_device_open(words[1], &v->b, message);
+    if (status != LS_OK) {
+        close_both(v);
+        return status;
+    }
+    v->base.backend = &ls_verify_backend;
+    v->base.info = v->a->info;
+    snprintf(v->base.info.device, sizeof v->base.info.device, "verify:%.50s", which);
+    v->sample = sample;
+    v->closeness = ls_closeness_of(&v->a->info, &v->b->info);
+    *device = &v->base;
+    return LS_OK;
+}
+
+static void verify_close(struct ls_device *device) { close_both(verify_of(device)); }
+
+/* ---- Memory is A's ---- */
+
+static ls_status verify_create(struct ls_device *device, size_t bytes, struct ls_buffer **buffer)
+{
+    struct verify_device *v = verify_of(device);
+    return pass(v, v->a->backend->create(v->a, bytes, buffer));
+}
+
+static void verify_destroy(struct ls_device *device, struct ls_buffer *buffer)
+{
+    struct verify_device *v = verify_of(device);
+    v->a->backend->destroy(v->a, buffer);
+}
+
+static ls_status verify_write(struct ls_device *device, struct ls_buffer *buffer, size_t offset, const void *data,
+                              size_t bytes)
+{
+    struct verify_device *v = verify_of(device);
+    return pass(v, v->a->backend->write(v->a, buffer, offset, data, bytes));
+}
+
+static ls_status verify_read(struct ls_device *device, struct ls_buffer *buffer, size_t offset, void *data, size_t bytes)
+{
+    struct verify_device *v = verify_of(device);
+    return pass(v, v->a->backend->read(v->a, buffer, offset, data, bytes));
+}
+
+static ls_status verify_finish(struct ls_device *device)
+{
+    struct verify_device *v = verify_of(device);
+    return pass(v, v->a->backend->finish(v->a));
+}
+
+static ls_status verify_fault(struct ls_device *device, struct ls_fault *fault)
+{
+    struct verify_device *v = verify_of(device);
+    struct ls_fault ignored; /* B met the same indices */
+    if (v->b->backend->fault)
+        v->b->backend->fault(v->b, &ignored);
+    return v->a->backend->fault ? pass(v, v->a->backend->fault(v->a, fault)) : LS_OK;
+}
+
+/* ---- The primitives ---- */
+
+/* Which calls a sampling run looks at: a fixed choice without a period that a step could have. */
+static bool looked_at(struct verify_device *v)
+{
+    uint64_t z = v->calls++ * 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 32) * 0xd6e8feb86659fd93u;
+    return v->sample == 1 || (z >> 32) % v->sample == 0;
+}
+
+static ls_status report(struct verify_device *v, const struct ls_call *call)
+{
+    char text[380];
+    const char *asked = ls_env("LOCKSTEP_DUMP"), *path = asked ? asked : "lockstep-divergence.lsd";
+    if (!ls_call_differs(call, v->closeness, text, sizeof text))
+        return LS_OK;
+    bool saved = ls_call_save(call, path);
+    snprintf(v->base.message.text, sizeof v->base.message.text, "%s; %s%.90s", text,
+             saved ? "to repeat: lockstep replay " : "its inputs cannot be written to ", path);
+    return LS_DIVERGED;
+}
+
+static ls_status compare(struct verify_device *v, struct ls_call *call)
+{
+    ls_status status = ls_call_fetch(call, v->a);
+    if (status == LS_OK)
+        status = ls_call_slot(v->a, &call->node);
+    if (status == LS_OK)
+        status = ls_call_results(call, v->a, 0);
+    if (status != LS_OK)
+        return pass(v, status);
+    status = ls_call_run(call, v->b, 1);
+    if (status == LS_UNSUPPORTED) /* B composes this one: nothing to compare with */
+        return LS_OK;
+    if (status != LS_OK) {
+        v->base.message = v->b->message;
+        return status;
+    }
+    return report(v, call);
+}
+
+static ls_status run(struct verify_device *v, enum ls_prim prim, const void *args, size_t size)
+{
+    struct ls_call call;
+    ls_call_init(&call, prim, args, size);
+    snprintf(call.device[0], sizeof call.device[0], "%s", v->a->info.device);
+    snprintf(call.device[1], sizeof call.device[1], "%s", v->b->info.device);
+    memcpy(call.name[0], v->a->info.name, sizeof call.name[0]);
+    memcpy(call.name[1], v->b->info.name, sizeof call.name[1]);
+    ls_status status = compare(v, &call);
+    ls_call_finish(&call);
+    return status;
+}
+
+#define PRIM(name, need, meaning)                                                                  \
+    static ls_status verify_##name(struct ls_device *device, const struct ls_##name##_args *args)  \
+    {                                                                                              \
+        struct verify_device *v = verify_of(device);                                               \
+        if (!v->a->backend->name)                                                                  \
+            return LS_UNSUPPORTED;                                                                 \
+        if (!looked_at(v))                                                                         \
+            return pass(v, v->a->backend->name(v->a, args));                                       \
+        return run(v, LS_PRIM_##name, args, sizeof *args);                                         \
+    }
+#include "prims.def"
+#undef PRIM
+
+const struct ls_backend ls_verify_backend = {
+    .name = "verify",
+    .open = verify_open,
+    .close = verify_close,
+    .create = verify_create,
+    .destroy = verify_destroy,
+    .write = verify_write,
+    .read = verify_read,
+    .finish = verify_finish,
+    .fault = verify_fault,
+#define PRIM(name, need, meaning) .name = verify_##name,
+#include "prims.def"
+#undef PRIM
+};
