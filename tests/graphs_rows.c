@@ -54,6 +54,18 @@ static void eval_elementwise(const struct node *n, const struct array *in, struc
     }
 }
 
+/* floor(t), a step function. */
+static double whole_part(double t) { return stair(floor(t), fmin(t - floor(t), floor(t) + 1 - t)); }
+
+/* By Newton's method. */
+static double inverse_erf(double y)
+{
+    double x = y;
+    for (int i = 0; i < 12; i++)
+        x -= (erf(x) - y) * exp(x * x) * sqrt(acos(-1)) / 2;
+    return x;
+}
+
 /* ---- Reductions ---- */
 
 /* Some axes, or all by naming none; at least `least` elements for each result. */
@@ -703,6 +715,18 @@ static ls_tensor call_to_float(const struct node *n, const ls_tensor *in)
     return ls_cast(in[0], LS_FLOAT32);
 }
 
+static ls_tensor call_to_int(const struct node *n, const ls_tensor *in)
+{
+    (void)n;
+    return ls_cast(in[0], LS_INT32);
+}
+
+static double towards_zero(double a, double b, double c)
+{
+    (void)b, (void)c;
+    return stair(trunc(a), fmin(a - floor(a), floor(a) + 1 - a));
+}
+
 static ls_tensor call_where(const struct node *n, const ls_tensor *in)
 {
     (void)n;
@@ -745,10 +769,16 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
 #define THREE(op, call, la, ha, lb, hb, lc, hc, f) \
     ELEMENTWISE(op, call, f, .inputs = 3, .domain = {{la, ha}, {lb, hb}, {lc, hc}})
 #define TEST(op, call, f) ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .domain = {{-100, 100}, {-100, 100}})
+#define TEST1(op, call, f) ELEMENTWISE(op, call, f, .inputs = 1, .result = LS_BOOL, .domain = {{-100, 100}})
 #define LOGIC(op, call, f) \
     ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .type = {LS_BOOL, LS_BOOL}, .domain = {{0, 2}, {0, 2}})
 #define WHOLE(op, call, f)                                                                  \
     ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_INT32, .type = {LS_INT32, LS_INT32}, \
+                .domain = {{-100, 100}, {-100, 100}})
+#define WHOLE1(op, call, f) \
+    ELEMENTWISE(op, call, f, .inputs = 1, .result = LS_INT32, .type = {LS_INT32}, .domain = {{-100, 100}})
+#define WHOLE_TEST(op, call, f)                                                            \
+    ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .type = {LS_INT32, LS_INT32}, \
                 .domain = {{-100, 100}, {-100, 100}})
 #define REDUCTION(op, expression, low, high, fewest, f, rounds_nothing)      \
     static double reduce_##op(const double *x, int64_t n) { return f; }      \
@@ -791,8 +821,11 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
 #undef TWO
 #undef THREE
 #undef TEST
+#undef TEST1
 #undef LOGIC
 #undef WHOLE
+#undef WHOLE1
+#undef WHOLE_TEST
 #undef REDUCTION
 #undef REDUCE
 #undef EXTREME
@@ -819,6 +852,8 @@ static const struct row others[] = {
      .formula = as_it_is, .exact = true},
     {"cast_int", plan_elementwise, eval_elementwise, call_to_float, .inputs = 1, .type = {LS_INT32},
      .domain = {{-100, 100}}, .formula = as_it_is, .exact = true},
+    {"cast_to_int", plan_elementwise, eval_elementwise, call_to_int, .inputs = 1, .result = LS_INT32,
+     .domain = {{-100, 100}}, .formula = towards_zero},
     {"logical_not", plan_elementwise, eval_elementwise, call_not, .inputs = 1, .result = LS_BOOL, .type = {LS_BOOL},
      .domain = {{0, 1}}, .formula = negated},
     {"where", plan_elementwise, eval_elementwise, call_where, .inputs = 3, .type = {LS_BOOL},
@@ -833,8 +868,11 @@ static const struct row others[] = {
 #define TWO          ADD
 #define THREE        ADD
 #define TEST         ADD
+#define TEST1        ADD
 #define LOGIC        ADD
 #define WHOLE        ADD
+#define WHOLE1       ADD
+#define WHOLE_TEST   ADD
 #define REDUCE       ADD
 #define EXTREME      ADD
 #define ALONG        ADD

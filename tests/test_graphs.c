@@ -503,7 +503,7 @@ static double away_point[MOST_NODES][MOST_ELEMENTS]; /* where a captured graph i
 static struct graph graph;
 
 static struct {
-    long compared[3], loose[3], captured, with_part, ops, elsewhere, used[256];
+    long compared[3], loose[3], captured, with_part, ops, elsewhere, used[512];
     double worst[3];
 } told;
 
