@@ -1003,6 +1003,11 @@ static const struct row *const listed[] = {
 
 enum { LISTED = sizeof listed / sizeof *listed };
 
-const int graph_row_count = LISTED + sizeof others / sizeof *others;
+enum { HERE = LISTED + sizeof others / sizeof *others };
 
-const struct row *graph_row(int i) { return i < LISTED ? listed[i] : &others[i - LISTED]; }
+int graph_row_count(void) { return HERE + graph_more_count; }
+
+const struct row *graph_row(int i)
+{
+    return i < LISTED ? listed[i] : i < HERE ? &others[i - LISTED] : &graph_more_rows[i - HERE];
+}
