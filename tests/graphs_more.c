@@ -371,7 +371,261 @@ static ls_tensor call_loss(const struct node *n, const ls_tensor *in)
     return n->flag[0] ? ls_sigmoid_cross_entropy(in[0], in[1]) : ls_softmax_cross_entropy(in[0], in[1]);
 }
 
+/* ---- Stacks and diagonals ---- */
+
+static bool plan_stack(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -100, 100) || n->shape.rank > 4)
+        return false;
+    for (int64_t more = draw(g, MOST_INPUTS); more > 0; more--)
+        if (!also(g, n, n->shape, -3, 3))
+            return false;
+    n->axis = (int)draw(g, n->shape.rank + 1);
+    memmove(&n->shape.dim[n->axis + 1], &n->shape.dim[n->axis],
+            (size_t)(n->shape.rank - n->axis) * sizeof n->shape.dim[0]);
+    n->shape.dim[n->axis] = n->inputs;
+    n->shape.rank++;
+    return true;
+}
+
+static void eval_stack(const struct node *n, const struct array *in, struct array *out)
+{
+    for (int64_t o = 0; o < out->n; o++) {
+        int64_t at[LS_MAX_RANK];
+        coordinates_of(&out->shape, o, at);
+        int64_t which = at[n->axis];
+        memmove(&at[n->axis], &at[n->axis + 1], (size_t)(in->shape.rank - n->axis) * sizeof at[0]);
+        out->x[o] = in[which].x[index_of(&in->shape, at)];
+    }
+}
+
+static ls_tensor call_stack(const struct node *n, const ls_tensor *in)
+{
+    return ls_stack(in, (size_t)n->inputs, n->axis);
+}
+
+static bool plan_diag(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -100, 100) || n->shape.rank == 0 || n->shape.rank > 4)
+        return false;
+    n->shape.dim[n->shape.rank] = n->shape.dim[n->shape.rank - 1];
+    n->shape.rank++;
+    return true;
+}
+
+static bool from_diag(const struct node *n, const ls_shape *in, int64_t *at)
+{
+    (void)n;
+    return at[in->rank] == at[in->rank - 1];
+}
+MOVES(diag)
+
+static ls_tensor call_diag(const struct node *n, const ls_tensor *in)
+{
+    (void)n;
+    return ls_diag(in[0]);
+}
+
+static bool plan_diag_part(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -100, 100) || n->shape.rank < 2)
+        return false;
+    int64_t columns = n->shape.dim[--n->shape.rank], *rows = &n->shape.dim[n->shape.rank - 1];
+    *rows = *rows < columns ? *rows : columns;
+    return true;
+}
+
+static bool from_diag_part(const struct node *n, const ls_shape *in, int64_t *at)
+{
+    (void)n;
+    at[in->rank - 1] = at[in->rank - 2];
+    return true;
+}
+MOVES(diag_part)
+
+static ls_tensor call_diag_part(const struct node *n, const ls_tensor *in)
+{
+    (void)n;
+    return ls_diag_part(in[0]);
+}
+
+/* ---- By index; the indices are new inputs, from 0 up to 2 where the axis is long enough ---- */
+
+static bool indices(struct graph *g, struct node *n, ls_shape shape, int64_t length)
+{
+    int i = length > 0 ? fresh(g, LS_INT32, shape, 0, (double)(length < 3 ? length : 3)) : -1;
+    n->in[n->inputs++] = i;
+    return i >= 0;
+}
+
+static bool plan_take_along(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -100, 100) || n->shape.rank == 0)
+        return false;
+    n->axis = (int)draw(g, n->shape.rank);
+    int64_t length = n->shape.dim[n->axis];
+    n->shape.dim[n->axis] = 1 + draw(g, 4);
+    return indices(g, n, n->shape, length);
+}
+
+static void eval_take_along(const struct node *n, const struct array *in, struct array *out)
+{
+    for (int64_t o = 0; o < out->n; o++) {
+        int64_t at[LS_MAX_RANK];
+        coordinates_of(&out->shape, o, at);
+        at[n->axis] = (int64_t)in[1].x[o];
+        out->x[o] = in[0].x[index_of(&in[0].shape, at)];
+    }
+}
+
+static ls_tensor call_take_along(const struct node *n, const ls_tensor *in)
+{
+    return ls_take_along_axis(in[0], in[1], n->axis);
+}
+
+/* Rows of the first two axes, or of the first: size: how many; in: a, indices (size, 1 or 2). */
+static bool plan_gather_nd(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -100, 100) || n->shape.rank == 0)
+        return false;
+    int64_t k = 1 + draw(g, n->shape.rank > 1 ? 2 : 1), least = n->shape.dim[0], count = 1 + draw(g, 4);
+    if (k == 2 && n->shape.dim[1] < least)
+        least = n->shape.dim[1];
+    memmove(&n->shape.dim[1], &n->shape.dim[k], (size_t)(n->shape.rank - k) * sizeof n->shape.dim[0]);
+    n->shape.rank -= (int)k - 1;
+    n->shape.dim[0] = count;
+    return indices(g, n, LS_SHAPE(count, k), least);
+}
+
+static void eval_gather_nd(const struct node *n, const struct array *in, struct array *out)
+{
+    int64_t k = in[1].shape.dim[1], each = out->n / n->shape.dim[0];
+    for (int64_t o = 0; o < out->n; o++) {
+        const double *index = in[1].x + o / each * k;
+        int64_t row = (int64_t)index[0];
+        if (k == 2)
+            row = row * in[0].shape.dim[1] + (int64_t)index[1];
+        out->x[o] = in[0].x[row * each + o % each];
+    }
+}
+
+static ls_tensor call_gather_nd(const struct node *n, const ls_tensor *in)
+{
+    (void)n;
+    return ls_gather_nd(in[0], in[1]);
+}
+
+/* in: base, indices (count), updates (count, …), along the first axis; the last of several wins. */
+static bool plan_scatter_update(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -100, 100) || n->shape.rank == 0)
+        return false;
+    ls_shape updates = n->shape;
+    updates.dim[0] = 1 + draw(g, 4);
+    return indices(g, n, LS_SHAPE(updates.dim[0]), n->shape.dim[0]) && also(g, n, updates, -3, 3);
+}
+
+static void eval_scatter_update(const struct node *n, const struct array *in, struct array *out)
+{
+    int64_t each = out->n / n->shape.dim[0];
+    memcpy(out->x, in[0].x, (size_t)out->n * sizeof *out->x);
+    for (int64_t i = 0; i < in[2].n; i++)
+        out->x[(int64_t)in[1].x[i / each] * each + i % each] = in[2].x[i];
+}
+
+static ls_tensor call_scatter_update(const struct node *n, const ls_tensor *in)
+{
+    (void)n;
+    return ls_scatter_update(in[0], in[1], in[2], 0);
+}
+
+static bool plan_segment_sum(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -20, 20) || n->shape.rank == 0)
+        return false;
+    int64_t rows = n->shape.dim[0];
+    n->shape.dim[0] = 1 + draw(g, 4);
+    return indices(g, n, LS_SHAPE(rows), n->shape.dim[0]);
+}
+
+static void eval_segment_sum(const struct node *n, const struct array *in, struct array *out)
+{
+    int64_t each = out->n / n->shape.dim[0];
+    for (int64_t o = 0; o < out->n; o++)
+        out->x[o] = 0;
+    for (int64_t i = 0; i < in[0].n; i++)
+        out->x[(int64_t)in[1].x[i / each] * each + i % each] += in[0].x[i];
+}
+
+static ls_tensor call_segment_sum(const struct node *n, const ls_tensor *in)
+{
+    return ls_segment_sum(in[0], in[1], n->shape.dim[0]);
+}
+
+/* ---- Products: einsum and tensordot of (a, b, c) and (c, a, d) over a and c, and a recurrence ---- */
+
+static bool plan_einsum(struct graph *g, struct node *n)
+{
+    if (!start(g, n, -5, 5) || n->shape.rank != 3)
+        return false;
+    int64_t columns = 1 + draw(g, 4);
+    ls_shape other = LS_SHAPE(n->shape.dim[2], n->shape.dim[0], columns);
+    n->flag[0] = draw(g, 2);
+    n->shape = LS_SHAPE(n->shape.dim[1], columns);
+    return also(g, n, other, -2, 2);
+}
+
+static void eval_einsum(const struct node *n, const struct array *in, struct array *out)
+{
+    const int64_t *dim = in[0].shape.dim, columns = n->shape.dim[1];
+    for (int64_t o = 0; o < out->n; o++) {
+        double sum = 0;
+        for (int64_t a = 0; a < dim[0]; a++)
+            for (int64_t c = 0; c < dim[2]; c++)
+                sum += in[0].x[(a * dim[1] + o / columns) * dim[2] + c] *
+                       in[1].x[(c * dim[0] + a) * columns + o % columns];
+        out->x[o] = sum;
+    }
+}
+
+static ls_tensor call_einsum(const struct node *n, const ls_tensor *in)
+{
+    const int first[] = {0, 2}, second[] = {1, 0};
+    return n->flag[0] ? ls_einsum("abc,cad->bd", in, 2) : ls_tensordot(in[0], in[1], first, second, 2);
+}
+
+/* Along the last axis; flag: from its end. */
+static bool plan_recurrence(struct graph *g, struct node *n)
+{
+    n->flag[0] = draw(g, 2);
+    return start(g, n, -1.5, 1.5) && n->shape.rank > 0 && also(g, n, n->shape, -3, 3);
+}
+
+static void eval_recurrence(const struct node *n, const struct array *in, struct array *out)
+{
+    int64_t length = n->shape.dim[n->shape.rank - 1];
+    for (int64_t i = 0; i < out->n; i++) {
+        int64_t row = i / length * length, k = i % length, at = row + (n->flag[0] ? length - 1 - k : k);
+        double before = k == 0 ? 0 : out->x[n->flag[0] ? at + 1 : at - 1];
+        out->x[at] = in[0].x[at] * before + in[1].x[at];
+    }
+}
+
+static ls_tensor call_recurrence(const struct node *n, const ls_tensor *in)
+{
+    return ls_linear_recurrence(in[0], in[1], -1, n->flag[0]);
+}
+
 const struct row graph_more_rows[] = {
+    {"stack", plan_stack, eval_stack, call_stack, .exact = true},
+    {"diag", plan_diag, eval_diag, call_diag, .exact = true},
+    {"diag_part", plan_diag_part, eval_diag_part, call_diag_part, .exact = true},
+    {"take_along_axis", plan_take_along, eval_take_along, call_take_along, .exact = true},
+    {"gather_nd", plan_gather_nd, eval_gather_nd, call_gather_nd, .exact = true},
+    {"scatter_update", plan_scatter_update, eval_scatter_update, call_scatter_update, .exact = true},
+    {"segment_sum", plan_segment_sum, eval_segment_sum, call_segment_sum},
+    {"einsum, tensordot", plan_einsum, eval_einsum, call_einsum},
+    {"linear_recurrence", plan_recurrence, eval_recurrence, call_recurrence},
     {"flip", plan_flip, eval_flip, call_flip, .exact = true},
     {"roll", plan_roll, eval_roll, call_roll, .exact = true},
     {"tile", plan_tile, eval_tile, call_tile, .exact = true},
