@@ -868,7 +868,7 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
 #define TWO(op, call, la, ha, lb, hb, f) ELEMENTWISE(op, call, f, .inputs = 2, .domain = {{la, ha}, {lb, hb}})
 #define THREE(op, call, la, ha, lb, hb, lc, hc, f) \
     ELEMENTWISE(op, call, f, .inputs = 3, .domain = {{la, ha}, {lb, hb}, {lc, hc}})
-#define TEST(op, call, f) ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .domain = {{-100, 100}, {-100, 100}})
+#define TEST(op, call, f)  ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .domain = {{-100, 100}, {-100, 100}})
 #define TEST1(op, call, f) ELEMENTWISE(op, call, f, .inputs = 1, .result = LS_BOOL, .domain = {{-100, 100}})
 #define LOGIC(op, call, f) \
     ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .type = {LS_BOOL, LS_BOOL}, .domain = {{0, 2}, {0, 2}})
