@@ -225,8 +225,9 @@ static bool plan_attention(struct graph *g, struct node *n)
     n->flag[0] = draw(g, 2);
     key.dim[key.rank - 2] = value.dim[key.rank - 2] = 1 + draw(g, 4);
     n->shape.dim[n->shape.rank - 1] = value.dim[value.rank - 1] = 1 + draw(g, 4);
-    /* With equal keys all derivatives to the query are 0: only rounding within the op would be left. */
-    return also(g, n, key, -1, 1) && g->node[n->in[1]].source != FILL && also(g, n, value, -2, 2);
+    /* With equal keys or equal values derivatives are 0 by cancellation: only rounding within the op would be left. */
+    return also(g, n, key, -1, 1) && g->node[n->in[1]].source != FILL && also(g, n, value, -2, 2) &&
+           g->node[n->in[2]].source != FILL;
 }
 
 static void eval_attention(const struct node *n, const struct array *in, struct array *out)
