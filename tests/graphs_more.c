@@ -270,9 +270,23 @@ static bool plan_window(struct graph *g, struct node *n, int64_t cells, bool sam
     return same || length >= span;
 }
 
+/* A picked array of rank 3 or, where it has another rank, a new one. */
+static bool start_sequence(struct graph *g, struct node *n, double low, double high)
+{
+    if (!start(g, n, low, high))
+        return false;
+    if (n->shape.rank != 3) {
+        n->inputs = 0;
+        n->shape = random_shape(g, 3);
+        if (!also(g, n, n->shape, low, high))
+            return false;
+    }
+    return elements_of(&n->shape) > 0;
+}
+
 static bool plan_conv(struct graph *g, struct node *n)
 {
-    if (!start(g, n, -4, 4) || n->shape.rank != 3 || g->node[n->in[0]].n == 0)
+    if (!start_sequence(g, n, -4, 4))
         return false;
     int64_t cells = 1 + draw(g, 3), filters = 1 + draw(g, 3), channels = n->shape.dim[2];
     n->begin[1] = 1 + draw(g, 2);
@@ -314,7 +328,7 @@ static ls_tensor call_conv(const struct node *n, const ls_tensor *in)
 /* flag[1]: the mean, not the largest. */
 static bool plan_pool(struct graph *g, struct node *n)
 {
-    if (!start(g, n, -20, 20) || n->shape.rank != 3 || g->node[n->in[0]].n == 0)
+    if (!start_sequence(g, n, -20, 20))
         return false;
     n->begin[1] = 1;
     n->flag[1] = draw(g, 2);
