@@ -157,7 +157,7 @@ static bool evaluate(const struct graph *g, int i, double (*value)[MOST_ELEMENTS
 static int fit(struct graph *g, int i, double low, double high)
 {
     static const struct row *row;
-    for (int r = 0; r < graph_row_count && !row; r++)
+    for (int r = 0; r < graph_row_count() && !row; r++)
         row = strcmp(graph_row(r)->name, "fma") == 0 ? graph_row(r) : NULL;
     double least = INFINITY, most = -INFINITY;
     for (int64_t e = 0; e < g->node[i].n; e++) {
@@ -243,7 +243,7 @@ static bool evaluate(const struct graph *g, int i, double (*value)[MOST_ELEMENTS
 static void add_op(struct graph *g)
 {
     int nodes = g->nodes, ops = g->ops;
-    struct node n = {.row = graph_row((int)draw(g, graph_row_count))};
+    struct node n = {.row = graph_row((int)draw(g, graph_row_count()))};
     bool good = n.row->plan(g, &n);
     n.n = good ? elements_of(&n.shape) : 0;
     good = good && n.n <= MOST_ELEMENTS && g->nodes < MOST_NODES;

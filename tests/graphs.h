@@ -70,7 +70,10 @@ struct graph {
 
 /** The rows, and how many there are. */
 const struct row *graph_row(int i);
-extern const int graph_row_count;
+int graph_row_count(void);
+/** Those of graphs_more.c, which are among them. */
+extern const struct row graph_more_rows[];
+extern const int graph_more_count;
 
 /* ---- For plans ---- */
 

@@ -54,14 +54,27 @@ static void eval_elementwise(const struct node *n, const struct array *in, struc
     }
 }
 
+/* floor(t), a step function. */
+static double whole_part(double t) { return stair(floor(t), fmin(t - floor(t), floor(t) + 1 - t)); }
+
+/* By Newton's method. */
+static double inverse_erf(double y)
+{
+    double x = y;
+    for (int i = 0; i < 12; i++)
+        x -= (erf(x) - y) * exp(x * x) * sqrt(acos(-1)) / 2;
+    return x;
+}
+
 /* ---- Reductions ---- */
 
 /* Some axes, or all by naming none; at least `least` elements for each result. */
 static bool plan_reduce(struct graph *g, struct node *n)
 {
-    int a = pick(g, LS_FLOAT32, n->row->domain[0][0], n->row->domain[0][1]);
+    int a = pick(g, n->row->type[0], n->row->domain[0][0], n->row->domain[0][1]);
     if (a < 0)
         return false;
+    n->dtype = n->row->result;
     ls_shape shape = g->node[a].shape, kept = shape;
     n->in[n->inputs++] = a;
     n->with_axes = shape.rank > 0 && draw(g, 4) > 0;
@@ -121,13 +134,80 @@ static int64_t largest(const double *x, int64_t n, double sign)
     return best;
 }
 
+static double product_of(const double *x, int64_t n)
+{
+    double product = 1;
+    for (int64_t i = 0; i < n; i++)
+        product *= x[i];
+    return product;
+}
+
+static double variance_of(const double *x, int64_t n)
+{
+    double mean = sum_of(x, n) / (double)n, sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (x[i] - mean) * (x[i] - mean);
+    return sum / (double)n;
+}
+
+static double length_of(const double *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    return sqrt(sum);
+}
+
+/* Where a square root is steep it is not asked for. */
+static double far_from_0(double x) { return x > 0.25 ? x : (double)NAN; }
+
+static double sum_of_magnitudes(const double *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += above(x[i]) ? x[i] : -x[i];
+    return sum;
+}
+
+static double largest_magnitude(const double *x, int64_t n)
+{
+    double magnitudes[MOST_ELEMENTS];
+    for (int64_t i = 0; i < n; i++)
+        magnitudes[i] = above(x[i]) ? x[i] : -x[i];
+    return magnitudes[largest(magnitudes, n, 1)];
+}
+
+static double how_many_above(const double *x, int64_t n)
+{
+    double count = 0;
+    for (int64_t i = 0; i < n; i++)
+        count += above(x[i]);
+    return count;
+}
+
+static double log_of_sum(const double *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += exp(x[i]);
+    return log(sum);
+}
+
+static ls_tensor sum_of_moments(ls_tensor a, const int *axes, int count, bool keepdims)
+{
+    ls_tensor mean, variance;
+    ls_moments(a, axes, count, keepdims, &mean, &variance);
+    return ls_add(mean, variance);
+}
+
 /* ---- Along an axis ---- */
 
 static bool plan_along(struct graph *g, struct node *n)
 {
-    int a = pick(g, LS_FLOAT32, n->row->domain[0][0], n->row->domain[0][1]);
+    int a = pick(g, n->row->type[0], n->row->domain[0][0], n->row->domain[0][1]);
     if (a < 0 || g->node[a].shape.rank == 0 || g->node[a].n == 0)
         return false;
+    n->dtype = n->row->result;
     n->in[n->inputs++] = a;
     n->shape = g->node[a].shape;
     n->axis = (int)draw(g, 2 * n->shape.rank) - n->shape.rank;
@@ -162,12 +242,44 @@ static void eval_along(const struct node *n, const struct array *in, struct arra
     }
 }
 
-static double log_of_sum(const double *x, int64_t n)
+/* Stable, by insertion; flag: descending. */
+static void argsort(const struct node *node, const double *x, int64_t n, double *order)
+{
+    double sign = node->flag[0] ? -1 : 1;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = i;
+        for (; k > 0 && above(sign * (x[(int64_t)order[k - 1]] - x[i])); k--)
+            order[k] = order[k - 1];
+        order[k] = (double)i;
+    }
+}
+
+static void sort(const struct node *node, const double *x, int64_t n, double *y)
+{
+    argsort(node, x, n, y);
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[(int64_t)y[i]];
+}
+
+/* flags: exclusive, reverse. */
+static void cumsum(const struct node *node, const double *x, int64_t n, double *y)
 {
     double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += exp(x[i]);
-    return log(sum);
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = node->flag[1] ? n - 1 - k : k;
+        y[i] = node->flag[0] ? sum : sum + x[i];
+        sum += x[i];
+    }
+}
+
+static void cumprod(const struct node *node, const double *x, int64_t n, double *y)
+{
+    double product = 1;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = node->flag[1] ? n - 1 - k : k;
+        y[i] = node->flag[0] ? product : product * x[i];
+        product *= x[i];
+    }
 }
 
 static void log_softmax(const struct node *node, const double *x, int64_t n, double *y)
@@ -188,9 +300,9 @@ static void softmax(const struct node *node, const double *x, int64_t n, double 
 
 static bool plan_position(struct graph *g, struct node *n)
 {
-    n->dtype = LS_INT32;
     if (!plan_along(g, n))
         return false;
+    n->dtype = LS_INT32;
     int axis = axis_of(n, n->shape.rank);
     n->shape.rank--;
     for (int d = axis; d < n->shape.rank; d++)
@@ -703,6 +815,18 @@ static ls_tensor call_to_float(const struct node *n, const ls_tensor *in)
     return ls_cast(in[0], LS_FLOAT32);
 }
 
+static ls_tensor call_to_int(const struct node *n, const ls_tensor *in)
+{
+    (void)n;
+    return ls_cast(in[0], LS_INT32);
+}
+
+static double towards_zero(double a, double b, double c)
+{
+    (void)b, (void)c;
+    return stair(trunc(a), fmin(a - floor(a), floor(a) + 1 - a));
+}
+
 static ls_tensor call_where(const struct node *n, const ls_tensor *in)
 {
     (void)n;
@@ -744,13 +868,19 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
 #define TWO(op, call, la, ha, lb, hb, f) ELEMENTWISE(op, call, f, .inputs = 2, .domain = {{la, ha}, {lb, hb}})
 #define THREE(op, call, la, ha, lb, hb, lc, hc, f) \
     ELEMENTWISE(op, call, f, .inputs = 3, .domain = {{la, ha}, {lb, hb}, {lc, hc}})
-#define TEST(op, call, f) ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .domain = {{-100, 100}, {-100, 100}})
+#define TEST(op, call, f)  ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .domain = {{-100, 100}, {-100, 100}})
+#define TEST1(op, call, f) ELEMENTWISE(op, call, f, .inputs = 1, .result = LS_BOOL, .domain = {{-100, 100}})
 #define LOGIC(op, call, f) \
     ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .type = {LS_BOOL, LS_BOOL}, .domain = {{0, 2}, {0, 2}})
 #define WHOLE(op, call, f)                                                                  \
     ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_INT32, .type = {LS_INT32, LS_INT32}, \
                 .domain = {{-100, 100}, {-100, 100}})
-#define REDUCTION(op, expression, low, high, fewest, f, rounds_nothing)      \
+#define WHOLE1(op, call, f) \
+    ELEMENTWISE(op, call, f, .inputs = 1, .result = LS_INT32, .type = {LS_INT32}, .domain = {{-100, 100}})
+#define WHOLE_TEST(op, call, f)                                                            \
+    ELEMENTWISE(op, call, f, .inputs = 2, .result = LS_BOOL, .type = {LS_INT32, LS_INT32}, \
+                .domain = {{-100, 100}, {-100, 100}})
+#define REDUCTION(op, expression, low, high, fewest, f, ...)                 \
     static double reduce_##op(const double *x, int64_t n) { return f; }      \
     static ls_tensor call_##op(const struct node *node, const ls_tensor *in) \
     {                                                                        \
@@ -765,12 +895,15 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
                                         .eval = eval_reduce,                 \
                                         .call = call_##op,                   \
                                         .domain = {{low, high}},             \
-                                        .exact = rounds_nothing,             \
                                         .least = fewest,                     \
-                                        .reduce = reduce_##op};
-#define REDUCE(...)  REDUCTION(__VA_ARGS__, false)
-#define EXTREME(...) REDUCTION(__VA_ARGS__, true)
-#define ALONG(op, expression, low, high, function)                           \
+                                        .reduce = reduce_##op,               \
+                                        __VA_ARGS__};
+#define REDUCE(...)       REDUCTION(__VA_ARGS__, .exact = false)
+#define EXTREME(...)      REDUCTION(__VA_ARGS__, .exact = true)
+#define WHOLE_REDUCE(...) REDUCTION(__VA_ARGS__, .result = LS_INT32, .type = {LS_INT32})
+#define LOGIC_REDUCE(...) REDUCTION(__VA_ARGS__, .result = LS_BOOL, .type = {LS_BOOL})
+#define COUNT(...)        REDUCTION(__VA_ARGS__, .result = LS_INT32)
+#define LINES(op, expression, low, high, function, ...)                      \
     static ls_tensor call_##op(const struct node *node, const ls_tensor *in) \
     {                                                                        \
         ls_tensor a = in[0];                                                 \
@@ -782,7 +915,12 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
                                         .eval = eval_along,                  \
                                         .call = call_##op,                   \
                                         .domain = {{low, high}},             \
-                                        .along = function};
+                                        .along = function,                   \
+                                        __VA_ARGS__};
+#define ALONG(...)       LINES(__VA_ARGS__, .exact = false)
+#define ORDER(...)       LINES(__VA_ARGS__, .exact = true)
+#define PLACES(...)      LINES(__VA_ARGS__, .result = LS_INT32)
+#define WHOLE_ALONG(...) LINES(__VA_ARGS__, .result = LS_INT32, .type = {LS_INT32})
 #include "graphs_rows.def"
 #undef ONE
 #undef CHOOSE
@@ -791,12 +929,22 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
 #undef TWO
 #undef THREE
 #undef TEST
+#undef TEST1
 #undef LOGIC
 #undef WHOLE
+#undef WHOLE1
+#undef WHOLE_TEST
 #undef REDUCTION
 #undef REDUCE
 #undef EXTREME
+#undef WHOLE_REDUCE
+#undef LOGIC_REDUCE
+#undef COUNT
+#undef LINES
 #undef ALONG
+#undef ORDER
+#undef PLACES
+#undef WHOLE_ALONG
 
 /* domain[1][0] of the positions is the sign of the order. */
 static const struct row others[] = {
@@ -819,6 +967,8 @@ static const struct row others[] = {
      .formula = as_it_is, .exact = true},
     {"cast_int", plan_elementwise, eval_elementwise, call_to_float, .inputs = 1, .type = {LS_INT32},
      .domain = {{-100, 100}}, .formula = as_it_is, .exact = true},
+    {"cast_to_int", plan_elementwise, eval_elementwise, call_to_int, .inputs = 1, .result = LS_INT32,
+     .domain = {{-100, 100}}, .formula = towards_zero},
     {"logical_not", plan_elementwise, eval_elementwise, call_not, .inputs = 1, .result = LS_BOOL, .type = {LS_BOOL},
      .domain = {{0, 1}}, .formula = negated},
     {"where", plan_elementwise, eval_elementwise, call_where, .inputs = 3, .type = {LS_BOOL},
@@ -833,17 +983,31 @@ static const struct row others[] = {
 #define TWO          ADD
 #define THREE        ADD
 #define TEST         ADD
+#define TEST1        ADD
 #define LOGIC        ADD
 #define WHOLE        ADD
+#define WHOLE1       ADD
+#define WHOLE_TEST   ADD
 #define REDUCE       ADD
 #define EXTREME      ADD
+#define WHOLE_REDUCE ADD
+#define LOGIC_REDUCE ADD
+#define COUNT        ADD
 #define ALONG        ADD
+#define ORDER        ADD
+#define PLACES       ADD
+#define WHOLE_ALONG  ADD
 static const struct row *const listed[] = {
 #include "graphs_rows.def"
 };
 
 enum { LISTED = sizeof listed / sizeof *listed };
 
-const int graph_row_count = LISTED + sizeof others / sizeof *others;
+enum { HERE = LISTED + sizeof others / sizeof *others };
 
-const struct row *graph_row(int i) { return i < LISTED ? listed[i] : &others[i - LISTED]; }
+int graph_row_count(void) { return HERE + graph_more_count; }
+
+const struct row *graph_row(int i)
+{
+    return i < LISTED ? listed[i] : i < HERE ? &others[i - LISTED] : &graph_more_rows[i - HERE];
+}

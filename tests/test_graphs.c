@@ -503,7 +503,7 @@ static double away_point[MOST_NODES][MOST_ELEMENTS]; /* where a captured graph i
 static struct graph graph;
 
 static struct {
-    long compared[3], loose[3], captured, with_part, ops, elsewhere, used[256];
+    long compared[3], loose[3], captured, with_part, ops, elsewhere, used[512];
     double worst[3];
 } told;
 
@@ -668,7 +668,7 @@ static void check_seed(ls_context *reference, ls_context *device, uint64_t seed,
     graph_make(&graph, seed, few);
     told.ops += graph.ops;
     for (int i = 0; i < graph.nodes; i++)
-        for (int r = 0; r < graph_row_count; r++)
+        for (int r = 0; r < graph_row_count(); r++)
             told.used[r] += graph.node[i].row == graph_row(r);
     bool good = check_graph(reference, device, seed, captured, why, sizeof why);
     CHECK(good, "graph --seed %llu%s: %s", (unsigned long long)seed, few ? " (few shapes)" : "", why);
@@ -752,7 +752,7 @@ static void report(long graphs)
         CHECK(graphs < 100 || told.compared[order] > graphs / 2, "only %ld of %ld graphs tell anything about order %d",
               told.compared[order], graphs, order);
     }
-    for (int r = 0; r < graph_row_count; r++)
+    for (int r = 0; r < graph_row_count(); r++)
         CHECK(graphs < 1000 || told.used[r] >= graphs / 100, "%s stands in only %ld places", graph_row(r)->name,
               told.used[r]);
 }
