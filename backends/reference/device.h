@@ -22,7 +22,7 @@ struct reference_buffer {
 
 static inline void *data_of(struct ls_buffer *buffer)
 {
-    return ((struct reference_buffer *)buffer)->data;
+    return buffer ? ((struct reference_buffer *)buffer)->data : NULL; /* NULL: no elements */
 }
 
 struct reference_device {

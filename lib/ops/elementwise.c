@@ -74,7 +74,7 @@ static ls_tensor softsign_gradient(ls_tensor g, ls_tensor a)
 /* hard_sigmoid(a) + (|a| <= 3 ? a / 6 : 0) */
 static ls_tensor hard_silu_slope(ls_tensor a)
 {
-    ls_tensor inside = ls_less_equal(ls_abs(a), constant(a, 3.0f));
+    ls_tensor inside = ls_less(ls_abs(a), constant(a, 3.0f));
     return ls_add(ls_hard_sigmoid(a), ls_where(inside, ls_div(a, constant(a, 6.0f)), constant(a, 0.0f)));
 }
 

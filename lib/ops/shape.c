@@ -278,8 +278,9 @@ ls_tensor ls_slice(ls_tensor a, const int64_t *begin, const int64_t *size, const
     for (int d = 0; d < shape.rank; d++) {
         shape.dim[d] = size[d];
         if (size[d] == -1 && s.step[d] != 0 && s.begin[d] >= 0 && s.begin[d] <= v->shape.dim[d])
-            shape.dim[d] = s.step[d] > 0 ? (v->shape.dim[d] - s.begin[d] - 1) / s.step[d] + (s.begin[d] < v->shape.dim[d])
-                                         : -(s.begin[d] / s.step[d]) + 1;
+            shape.dim[d] = s.begin[d] == v->shape.dim[d] ? 0
+                           : s.step[d] > 0               ? (v->shape.dim[d] - s.begin[d] - 1) / s.step[d] + 1
+                                                         : -(s.begin[d] / s.step[d]) + 1;
     }
     if (!inside(ls, "slice", &v->shape, &shape, &s))
         return LS_NIL;
@@ -307,6 +308,11 @@ ls_tensor ls_unslice(ls_tensor a, ls_shape shape, const int64_t *begin, const in
         return LS_NIL;
     if (shape.rank != v->shape.rank) {
         ls_fail(ls, LS_SHAPE_MISMATCH, "unslice: %s cannot lie in %s, which has another rank", ls_text(v->shape).text,
+                ls_text(shape).text);
+        return LS_NIL;
+    }
+    if (ls_shape_elements(&shape) < 0) {
+        ls_fail(ls, LS_OVERFLOW, "unslice: the shape %s has more elements than can be counted, or a negative size",
                 ls_text(shape).text);
         return LS_NIL;
     }
