@@ -745,12 +745,13 @@ static ls_tensor call_scatter_add(const struct node *n, const ls_tensor *in)
 
 static bool plan_one_hot(struct graph *g, struct node *n)
 {
-    int a = pick(g, LS_INT32, -100, 100);
-    if (a < 0 || g->node[a].shape.rank > 4)
+    int64_t depth = 1 + draw(g, 5);
+    int labels = fresh(g, LS_INT32, random_shape(g, (int)draw(g, 4)), 0, (double)depth);
+    if (labels < 0)
         return false;
-    n->in[n->inputs++] = a;
-    n->shape = g->node[a].shape;
-    n->shape.dim[n->shape.rank++] = 1 + draw(g, 5);
+    n->in[n->inputs++] = labels;
+    n->shape = g->node[labels].shape;
+    n->shape.dim[n->shape.rank++] = depth;
     return true;
 }
 

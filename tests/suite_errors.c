@@ -225,6 +225,9 @@ static void indices(struct suite *s, ls_context *ls)
     expect(s, ls, LS_OUT_OF_RANGE, "scatter_add: index -1 at position 1", "scatter_add out of range");
     ls_read(ls_sparse_softmax_cross_entropy(bad, ls_ones(ls, LS_FLOAT32, LS_SHAPE(4, 10))), x, 16);
     expect(s, ls, LS_OUT_OF_RANGE, "label 12 at position 2 is outside [0, 10)", "a label out of range");
+    ls_one_hot(low, 5);
+    suite_check(s, ls_synchronize(ls) == LS_OUT_OF_RANGE, "one_hot", "no error");
+    expect(s, ls, LS_OUT_OF_RANGE, "index -1 at position 1 is outside [0, 5)", "one_hot out of range");
     suite_check(s, ls_read(ls_gather(table, ls_arange(ls, 4), 0), x, sizeof x) == LS_OK, "after a fault", "%s",
                 ls_error_message(ls));
 }

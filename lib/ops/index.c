@@ -148,6 +148,12 @@ ls_tensor ls_arange(ls_context *ls, int64_t n)
     return ls_dispatch_fill(ls, &args) == LS_OK ? out : LS_NIL;
 }
 
+ls_tensor ls_one_hot_of_checked(ls_tensor labels, int64_t depth)
+{
+    ls_tensor columns = ls_arange(labels.context, depth);
+    return ls_cast(ls_equal(ls_expand_dims(labels, -1), columns), LS_FLOAT32);
+}
+
 ls_tensor ls_one_hot(ls_tensor labels, int64_t depth)
 {
     const struct ls_value *v;
@@ -159,6 +165,9 @@ ls_tensor ls_one_hot(ls_tensor labels, int64_t depth)
                 (long long)depth, ls_text(v->shape).text, LS_MAX_RANK);
         return LS_NIL;
     }
-    ls_tensor columns = ls_arange(ls, depth);
-    return ls_cast(ls_equal(ls_expand_dims(labels, -1), columns), LS_FLOAT32);
+    /* A label out of range is found where every index is checked: by a gather, from nothing but zeros. */
+    ls_tensor zeros = ls_zeros(ls, LS_UINT8, (ls_shape){1, {depth}}), checked = ls_gather(zeros, labels, 0);
+    ls_release(&checked);
+    ls_release(&zeros);
+    return ls_one_hot_of_checked(labels, depth);
 }

@@ -76,7 +76,7 @@ static void vjp_sparse_xent(struct ls_vjp_call *call)
     ls_tensor labels = call->in[0], logits = call->in[1], saved = call->in[2];
     ls_shape shape = ls_shape_of_tensor(logits);
     ls_tensor p = ls_recording(call->ls) ? ls_softmax(logits, -1) : saved;
-    ls_tensor hot = ls_one_hot(labels, shape.dim[shape.rank - 1]);
+    ls_tensor hot = ls_one_hot_of_checked(labels, shape.dim[shape.rank - 1]);
     call->dx[1] = ls_mul(ls_sub(p, hot), ls_expand_dims(call->dy, -1));
 }
 

@@ -27,6 +27,9 @@ bool ls_op_dtype(ls_context *ls, const char *op, const struct ls_value *value, l
 /** A second handle to the elements of a value in another shape (same size). New identity. */
 ls_tensor ls_op_view(ls_context *ls, const struct ls_value *value, const ls_shape *shape);
 
+/** ls_one_hot where every label is known to be in range. */
+ls_tensor ls_one_hot_of_checked(ls_tensor labels, int64_t depth);
+
 /** The axis as 0..rank-1, or -1 with the error raised. */
 int ls_op_axis(ls_context *ls, const char *op, int axis, const ls_shape *shape);
 

@@ -23,7 +23,10 @@ LS_API ls_tensor ls_gather(ls_tensor a, ls_tensor indices, int axis);
  * updates has the shape that ls_gather(base, indices, axis) would have.
  */
 LS_API ls_tensor ls_scatter_add(ls_tensor base, ls_tensor indices, ls_tensor updates, int axis);
-/** Ones at the labels' positions: int32 (…) -> float32 (…, depth); a row of zeros where out of range. */
+/**
+ * Ones at the labels' positions: int32 (…) -> float32 (…, depth). A label outside [0, depth) is
+ * LS_OUT_OF_RANGE; the check costs one gather of a byte per label.
+ */
 LS_API ls_tensor ls_one_hot(ls_tensor labels, int64_t depth);
 /** 0, 1, …, n - 1 as int32. */
 LS_API ls_tensor ls_arange(ls_context *ls, int64_t n);
