@@ -97,7 +97,7 @@ static ls_tensor around(ls_context *ls, ls_tensor x, ls_tensor w)
 static ls_status run(ls_context *ls, float *loss)
 {
     struct job j;
-    ls_tensor x, out;
+    ls_tensor x, out = {0}; /* stays nil where no function could be made */
     ls_scope_begin(ls);
     x = ls_random_normal(ls, LS_SHAPE(6, 5), 0.0f, 1.0f);
     j.w = ls_variable(ls_random_uniform(ls, LS_SHAPE(5, 4), -1.0f, 1.0f), "w", true);

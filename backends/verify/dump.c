@@ -429,7 +429,13 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     struct field_list fields;
     if (good)
         fields_of(&call->node, &fields); /* where the buffers are is known here, not from the file */
-    good = good && fields.count == call->count && has_its_extents(call);
+    good = good && fields.count == call->count;
+    /* The file's pointers only say that there is a buffer; asking for extents must not follow them. */
+    static struct ls_buffer some = {.bytes = SIZE_MAX};
+    for (int i = 0; good && i < fields.count; i++)
+        if (*fields.at[i])
+            *fields.at[i] = &some;
+    good = good && has_its_extents(call);
     for (int i = 0; good && i < call->count; i++, loaded++) {
         struct ls_call_field *f = &call->field[i];
         f->at = (size_t)((char *)fields.at[i] - (char *)&call->node);
