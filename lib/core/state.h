@@ -62,6 +62,8 @@ struct ls_owned {
     void (*destroy)(void *object);
 };
 
+enum { LS_LOOKUPS = 4 };
+
 struct ls_context {
     struct ls_device *device;
     ls_status error;
@@ -86,6 +88,7 @@ struct ls_context {
     uint64_t next_id;
 
     const char *op; /* the last that was entered, for messages */
+    const char *lookups[LS_LOOKUPS]; /* the ops that looked up by index since faults were last asked for */
     struct ls_recorder *recorder; /* while a function is being recorded */
 
     uint64_t seed;
@@ -98,6 +101,11 @@ struct ls_context {
 };
 
 /* ---- Storage (storage.c) ---- */
+
+/** The elements of a shape that a user gave, or -1 with the error raised. */
+int64_t ls_shape_check(ls_context *ls, const char *op, const ls_shape *shape);
+/** Whether `elements` of a type are more than any device's memory holds. */
+bool ls_too_large(ls_dtype dtype, int64_t elements);
 
 /** Storage for `elements` of `dtype`, one reference, with a buffer. NULL on error (raised). */
 struct ls_storage *ls_storage_new(ls_context *ls, ls_dtype dtype, int64_t elements);

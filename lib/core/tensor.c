@@ -203,14 +203,13 @@ void ls_tensors_close(ls_context *ls)
 
 /* ---- Making and reading ---- */
 
-/* The elements of a shape, or -1 with the error raised. */
-static int64_t elements_or_fail(ls_context *ls, const char *op, const ls_shape *shape)
+int64_t ls_shape_check(ls_context *ls, const char *op, const ls_shape *shape)
 {
     int64_t n = ls_shape_elements(shape);
     if (n < 0)
         ls_fail(ls, shape->rank > LS_MAX_RANK || shape->rank < 0 ? LS_INVALID_ARGUMENT : LS_OVERFLOW,
-                "%s: shape %s is not valid: rank at most %d, no negative size, and a product below 2^63", op,
-                ls_text(*shape).text, LS_MAX_RANK);
+                "%s: shape %s of rank %d is not valid: rank 0 to %d, no negative size, and a product below 2^63", op,
+                ls_text(*shape).text, shape->rank, LS_MAX_RANK);
     return n;
 }
 
@@ -218,7 +217,8 @@ ls_tensor ls_from_host(ls_context *ls, ls_dtype dtype, ls_shape shape, const voi
 {
     if (!ls || ls_failed(ls))
         return (ls_tensor){0};
-    int64_t n = elements_or_fail(ls, "from_host", &shape);
+    ls->op = "from_host";
+    int64_t n = ls_shape_check(ls, "from_host", &shape);
     if (n < 0)
         return (ls_tensor){0};
     if ((unsigned)dtype >= LS_DTYPE_COUNT || (!data && n > 0)) {
@@ -253,9 +253,14 @@ static ls_tensor constant(ls_context *ls, ls_dtype dtype, ls_shape shape, uint32
         ls_fail(ls, LS_INVALID_ARGUMENT, "fill: unknown dtype %d", (int)dtype);
         return (ls_tensor){0};
     }
-    int64_t n = elements_or_fail(ls, "fill", &shape);
+    int64_t n = ls_shape_check(ls, "fill", &shape);
     if (n < 0)
         return (ls_tensor){0};
+    if (ls_too_large(dtype, n)) {
+        ls_fail(ls, LS_OVERFLOW, "fill: %s %s is larger than any device's memory", ls_dtype_name(dtype),
+                ls_text(shape).text);
+        return (ls_tensor){0};
+    }
     struct ls_storage *storage = ls_storage_constant(ls, dtype, n, word);
     return storage ? ls_tensor_new(ls, dtype, &shape, storage, 0) : (ls_tensor){0};
 }

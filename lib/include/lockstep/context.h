@@ -67,6 +67,8 @@ LS_API ls_status ls_error(const ls_context *ls);
 /**
  * What went wrong, in one sentence that names the op, the shapes, the backend and the way out; ""
  * if nothing did. Belongs to the context; valid until ls_clear_error or ls_close.
+ * Of NULL: what was wrong with this thread's last call that no context could remember, as it was given
+ * NULL for its options or an empty list of tensors; such calls return nil or LS_INVALID_ARGUMENT.
  */
 LS_API const char *ls_error_message(const ls_context *ls);
 
