@@ -61,6 +61,12 @@ ls_status ls_fail(ls_context *ls, ls_status status, const char *format, ...)
     return status;
 }
 
+void *ls_no_options(const char *what)
+{
+    ls_fail(NULL, LS_INVALID_ARGUMENT, "%s: its options are NULL; all zero means the defaults", what);
+    return NULL;
+}
+
 ls_status ls_fail_device(ls_context *ls, ls_status status, const char *what)
 {
     struct ls_device *device = ls->device;

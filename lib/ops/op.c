@@ -97,7 +97,7 @@ bool ls_op_list(const char *op, const ls_tensor *tensors, size_t count, size_t m
 
 ls_tensor ls_op_no_options(const char *op)
 {
-    ls_fail(NULL, LS_INVALID_ARGUMENT, "%s: its options are NULL; all zero means the defaults", op);
+    ls_no_options(op);
     return LS_NIL;
 }
 

@@ -8,11 +8,12 @@
 #include "op.h"
 
 /* The counter, made at the first use. */
-static struct ls_buffer *step_buffer(ls_context *ls)
+static struct ls_buffer *step_buffer(ls_context *ls, const char *op)
 {
     if (!ls->random_step) {
         if (ls->recorder) {
-            ls_fail(ls, LS_CAPTURE_ERROR, "random: draw once before the function is recorded");
+            ls_fail(ls, LS_CAPTURE_ERROR, "%s: the counter is made by the first drawing op; draw once before the function "
+                    "is recorded", op);
             return NULL;
         }
         ls->random_step = ls_storage_new(ls, LS_INT32, 1);
@@ -54,7 +55,7 @@ static ls_tensor draw_stream(ls_context *ls, const char *op, enum ls_random_kind
     int64_t n = ls_shape_check(ls, op, &shape);
     if (n < 0)
         return LS_NIL;
-    struct ls_buffer *step = step_buffer(ls);
+    struct ls_buffer *step = step_buffer(ls, op);
     ls_tensor out = step ? ls_op_result(ls, kind == LS_RANDOM_BITS ? LS_INT32 : LS_FLOAT32, &shape, &o) : LS_NIL;
     if (!out.context || n == 0)
         return out;
@@ -230,7 +231,7 @@ ls_status ls_set_random_state(ls_context *ls, const ls_random_state *state)
         return ls_fail(ls, LS_INVALID_ARGUMENT, "set_random_state: state is NULL; ls_get_random_state fills one");
     if (state_outside(ls, "set_random_state") != LS_OK)
         return ls ? ls_error(ls) : LS_INVALID_ARGUMENT;
-    struct ls_buffer *step = step_buffer(ls);
+    struct ls_buffer *step = step_buffer(ls, "set_random_state");
     if (!step)
         return ls_error(ls);
     struct ls_device *device = ls->device;
