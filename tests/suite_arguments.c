@@ -146,6 +146,25 @@ static void numbers(struct suite *s, ls_context *ls)
     expect(s, ls, LS_OVERFLOW, "broadcast_to: its result, float32 (1125899906842624, 3, 4), is larger");
 }
 
+/* What the headers say of NaN operands. */
+static void not_numbers(struct suite *s, ls_context *ls)
+{
+    ls_tensor a = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(3), (float[]){NAN, 0.0f, 1.0f});
+    ls_tensor b = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(3), (float[]){0.0f, NAN, NAN});
+    float most[3], least[3];
+    ls_read(ls_maximum(a, b), most, sizeof most);
+    ls_read(ls_minimum(a, b), least, sizeof least);
+    suite_check(s, most[0] == 0.0f && isnan(most[1]) && isnan(most[2]), "maximum of NaN", "%g %g %g", (double)most[0],
+                (double)most[1], (double)most[2]);
+    suite_check(s, least[0] == 0.0f && isnan(least[1]) && isnan(least[2]), "minimum of NaN", "%g %g %g",
+                (double)least[0], (double)least[1], (double)least[2]);
+    if (strcmp(s->kind.name, "reference") != 0)
+        return;
+    ls_tensor late = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(2), (float[]){1.0f, NAN});
+    suite_check(s, ls_item(ls_max(late, NULL, 0, false)) == 1.0f, "max of [1, NaN]", "is not 1");
+    suite_check(s, isnan(ls_item(ls_max(ls_flip(late, NULL, 0), NULL, 0, false))), "max of [NaN, 1]", "is not NaN");
+}
+
 static void images(struct suite *s, ls_context *ls)
 {
     ls_tensor x = ls_ones(ls, LS_FLOAT32, LS_SHAPE(1, 5, 5, 2)), k = ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, 3, 2, 4));
@@ -192,6 +211,7 @@ void suite_arguments(struct suite *s, ls_context *ls)
     null_lists(s, ls);
     null_arrays(s, ls);
     numbers(s, ls);
+    not_numbers(s, ls);
     images(s, ls);
     lookups(s, ls);
     ls_scope_end(ls);

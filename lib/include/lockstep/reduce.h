@@ -26,8 +26,9 @@ LS_API ls_tensor ls_prod(ls_tensor a, const int *axes, int count, bool keepdims)
 /**
  * Largest (smallest) element; float32 or int32; the gradient is split evenly among ties. Of nothing:
  * LS_INVALID_ARGUMENT. NaN operands: NaN compares as neither greater nor smaller, so whether one gets through depends
- * on where it stands, and the guarantee of equal bits ends (canon.md rules 10 and 19): max of [1, NaN] is 1, where
- * TensorFlow has NaN. LOCKSTEP_CHECK=numerics names the op that made it.
+ * on where it stands, and the guarantee of equal bits ends (canon.md rules 10 and 19): the reference gives 1 for the max
+ * of [1, NaN] and NaN for that of [NaN, 1], where TensorFlow has NaN twice. LOCKSTEP_CHECK=numerics names the op that
+ * made the NaN.
  */
 LS_API ls_tensor ls_max(ls_tensor a, const int *axes, int count, bool keepdims);
 LS_API ls_tensor ls_min(ls_tensor a, const int *axes, int count, bool keepdims);
