@@ -7,6 +7,7 @@
 
 #include <lockstep/context.h>
 #include <lockstep/data.h>
+#include <lockstep/events.h>
 #include <lockstep/function.h>
 #include <lockstep/initializers.h>
 #include <lockstep/layers.h>
