@@ -16,6 +16,8 @@
 #define LOCKSTEP_OPENCL_H
 
 #define CL_TARGET_OPENCL_VERSION 120
+#include <sys/types.h>
+
 #include <CL/cl.h>
 
 #include "backend.h"
@@ -39,6 +41,8 @@ extern struct ls_clblast_functions ls_clblast;
 
 /** Opens libOpenCL once per process. On failure `message` says what to install. Any thread. */
 bool ls_cl_load(struct ls_message *message);
+/** Whether this is the process that started the driver, not a child that it forked; if not, says so. */
+bool ls_cl_here(pid_t process, struct ls_message *message);
 
 /** Opens libclblast once per process. `version` gets "1.5.3", or "" if it cannot be told. */
 bool ls_clblast_load(struct ls_message *message, char version[16]);
@@ -62,6 +66,7 @@ enum ls_cl_gemm { LS_CL_GEMM_UNDECIDED, LS_CL_GEMM_OWN, LS_CL_GEMM_CLBLAST };
 
 struct ls_cl_device {
     struct ls_device base;
+    pid_t process; /* that opened it */
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
