@@ -22,20 +22,15 @@
 #include "../core/internal.h"
 #include "atomic.h"
 
-struct reason {
-    char text[128];
-};
-
-static struct reason reason_of(int code)
+struct ls_reason ls_reason_of(int code)
 {
-    struct reason reason;
+    struct ls_reason reason;
     if (strerror_r(code, reason.text, sizeof reason.text) != 0)
         reason.text[0] = '\0';
     return reason;
 }
 
-/* What the user can do about it. */
-static const char *way_out(int code)
+const char *ls_way_out(int code)
 {
     switch (code) {
     case ENOSPC:
@@ -72,7 +67,7 @@ static ls_status fail(struct ls_atomic *save, int code, const char *what)
 {
     ls_status status = code == ENOENT || code == ENOTDIR ? LS_NOT_FOUND : LS_FILE_ERROR;
     ls_fail(save->ls, status, "%s: %s: %s%s; what was there before is unchanged", save->path, what,
-            reason_of(code).text, way_out(code));
+            ls_reason_of(code).text, ls_way_out(code));
     ls_atomic_abandon(save);
     return status;
 }
@@ -180,19 +175,25 @@ static ssize_t write_limited(int fd, const void *data, size_t bytes)
     return n;
 }
 
-static ls_status write_all(struct ls_atomic *save, const unsigned char *data, size_t bytes)
+int ls_write_all(int fd, const void *data, size_t bytes)
 {
-    while (bytes > 0) {
+    for (const unsigned char *at = data; bytes > 0;) {
         /* Linux writes at most 2 GiB at once. */
-        ssize_t n = write_limited(save->fd, data, bytes < 1u << 30 ? bytes : 1u << 30);
+        ssize_t n = write_limited(fd, at, bytes < 1u << 30 ? bytes : 1u << 30);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return fail(save, n < 0 ? errno : EIO, "cannot be written");
-        data += n;
+            return n < 0 ? errno : EIO;
+        at += n;
         bytes -= (size_t)n;
     }
-    return LS_OK;
+    return 0;
+}
+
+static ls_status write_all(struct ls_atomic *save, const void *data, size_t bytes)
+{
+    int code = ls_write_all(save->fd, data, bytes);
+    return code ? fail(save, code, "cannot be written") : LS_OK;
 }
 
 ls_status ls_atomic_write(struct ls_atomic *save, const void *data, size_t bytes)
@@ -247,7 +248,7 @@ ls_status ls_atomic_commit(struct ls_atomic *save)
     if (code)
         return ls_fail(save->ls, LS_FILE_ERROR,
                        "%s: is saved, but would not survive a power failure, for its folder cannot be brought to the "
-                       "disk: %s", save->path, reason_of(code).text);
+                       "disk: %s", save->path, ls_reason_of(code).text);
     return LS_OK;
 }
 

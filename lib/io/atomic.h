@@ -44,4 +44,16 @@ void ls_atomic_abandon(struct ls_atomic *save);
 /** All of it for `bytes` bytes that lie in memory. */
 ls_status ls_atomic_save(ls_context *ls, const char *path, const void *data, size_t bytes);
 
+/* ---- What other writers share ---- */
+
+/** Writes everything, whatever interrupts it; 0 or the errno. Too large a file is EFBIG, never a signal. */
+int ls_write_all(int fd, const void *data, size_t bytes);
+
+/** The words for an errno, and what the user can do about it ("; free space there, …", or ""). */
+struct ls_reason {
+    char text[128];
+};
+struct ls_reason ls_reason_of(int code);
+const char *ls_way_out(int code);
+
 #endif

@@ -8,6 +8,7 @@
 #include <lockstep/callbacks.h>
 #include <lockstep/context.h>
 #include <lockstep/data.h>
+#include <lockstep/events.h>
 #include <lockstep/function.h>
 #include <lockstep/history.h>
 #include <lockstep/initializers.h>
