@@ -62,6 +62,9 @@ struct ls_layer {
 
     struct ls_gathered gathered[2]; /* trainable, all */
     struct ls_lists lists;
+
+    void *compiled; /* lib/train: what ls_compile left; freed by free_compiled, host memory alone if `closing` */
+    void (*free_compiled)(void *compiled, bool closing);
 };
 
 /** What the layers of a context share; made at the first call. NULL on an error (raised). */
