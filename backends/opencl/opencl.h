@@ -6,7 +6,7 @@
  *     loader.c   the native libraries, and the text of their codes
  *     device.c   list, open, close, finish, faults, and the table ls_opencl_backend
  *     buffer.c   memory, uploads that do not wait, scratch memory
- *     program.c  kernels: find, build, launch             cache.c  blobs on disk
+ *     program.c  kernels: find, build, launch
  *     map.c reduce.c gemm.c clblast.c move.c random.c softmax.c conv.c pool.c
  *     order.c digest.c                             the primitives
  *
@@ -237,18 +237,6 @@ void ls_cl_pass_extents(struct ls_cl_launch *launch, const int64_t *extents, int
 /** FNV-1a, for keys and file names. Start with `hash` = LS_CL_HASH_START. */
 #define LS_CL_HASH_START 0xcbf29ce484222325u
 uint64_t ls_cl_hash(uint64_t hash, const void *data, size_t size);
-
-/* ---- Blobs on disk: cache.c ---- */
-
-/** Fills device->cache_folder from the environment. */
-void ls_cl_cache_init(struct ls_cl_device *device);
-
-/** Reads the blob of this name. `data` is to be freed. False if there is none that is intact. */
-bool ls_cl_cache_load(const struct ls_cl_device *device, uint64_t name, void **data, size_t *size);
-
-/** Writes a blob, atomically. Failing to is no error. */
-void ls_cl_cache_store(const struct ls_cl_device *device, uint64_t name, const void *data,
-                       size_t size);
 
 /* ---- Primitives ---- */
 
