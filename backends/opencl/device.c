@@ -340,7 +340,7 @@ static ls_status open_device(const char *which, struct ls_device **opened,
     device->wide = prefers_vectors(device);
     set_options(device);
     device->identity = identity_of(device);
-    ls_cl_cache_init(device);
+    ls_cache_folder(device->cache_folder);
     const char *numerics = ls_env("LOCKSTEP_NUMERICS");
     if (numerics != NULL && strcmp(numerics, "fast") == 0) /* other bits are allowed: tolerance only */
         copy_text(device->base.info.exactness, sizeof device->base.info.exactness, "T");
