@@ -124,6 +124,12 @@ void graph_eval(const struct graph *g, double (*value)[MOST_ELEMENTS]);
  */
 void graph_disturb(double amplitude, int drawing);
 
+/**
+ * For evals of ops that round within: `x` disturbed likewise. `place` tells the values of one eval apart. Where
+ * an op's steps cancel each other, its arguments' rounding says nothing of its own.
+ */
+double graph_inside(double x, int64_t place);
+
 /** Whether a later node reads node i. */
 bool graph_reads(const struct graph *g, int i);
 

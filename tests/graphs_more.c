@@ -240,19 +240,20 @@ static void eval_attention(const struct node *n, const struct array *in, struct 
     int64_t queries = n->shape.dim[last - 1], keys = in[1].shape.dim[last - 1], e = n->shape.dim[last];
     int64_t d = in[0].shape.dim[last];
     for (int64_t o = 0; o < out->n; o++) {
-        int64_t batch = o / e / queries, q = o / e % queries;
-        double sum = 0, all = 0;
+        int64_t batch = o / e / queries, q = o / e % queries, row = batch * queries + q;
+        double weight[MOST_ELEMENTS] = {0}, sum = 0;
         for (int64_t k = 0; k < keys && (!n->flag[0] || k <= q); k++) {
             double score = 0;
             if (n->inputs > 3 && in[3].x[q * keys + k] == 0)
                 continue;
             for (int64_t i = 0; i < d; i++)
-                score += in[0].x[(batch * queries + q) * d + i] * in[1].x[(batch * keys + k) * d + i];
-            double weight = exp(n->flag[1] ? score * 0.75 : score / sqrt((double)d));
-            sum += weight;
-            all += weight * in[2].x[(batch * keys + k) * e + o % e];
+                score += in[0].x[row * d + i] * in[1].x[(batch * keys + k) * d + i];
+            score *= n->flag[1] ? 0.75 : 1 / sqrt((double)d);
+            sum += weight[k] = exp(graph_inside(score, 2 * (row * keys + k)));
         }
-        out->x[o] = sum > 0 ? all / sum : 0; /* a query that may see nothing */
+        out->x[o] = 0; /* for a query that may see nothing too */
+        for (int64_t k = 0; k < keys && sum > 0; k++)
+            out->x[o] += graph_inside(weight[k], 2 * (row * keys + k) + 1) / sum * in[2].x[(batch * keys + k) * e + o % e];
     }
 }
 

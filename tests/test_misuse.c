@@ -269,6 +269,14 @@ static ls_tensor counting(void *user, const ls_tensor *in, size_t count)
     return ls_mul(y, state.v);
 }
 
+/* Reads v by assigning it. */
+static ls_tensor copies(void *user, const ls_tensor *in, size_t count)
+{
+    (void)user, (void)count;
+    ls_assign(state.w, state.v);
+    return ls_mul(in[0], state.w);
+}
+
 static ls_tensor counting_twice(void *user, const ls_tensor *in, size_t count)
 {
     ls_tensor h = ls_recompute_grad(in[0].context, counting, user, in, count);
@@ -332,6 +340,15 @@ static void assigning(ls_context *ls)
     ls_gradient(input, y, &state.v, 1, g);
     expect("2 v (2 v) + v^2", g[0], 45);
     expect("still assigned", state.v, 6);
+
+    ls_assign(state.v, ls_scalar(ls, 3));
+    LS_TAPE (copied, ls) {
+        ls_watch(copied, x);
+        y = ls_recompute_grad(ls, copies, NULL, &x, 1);
+    }
+    ls_assign(state.v, ls_scalar(ls, 100));
+    ls_gradient(copied, y, &x, 1, g);
+    expect("v as it was copied", g[0], 3);
 
     /* Eagerly, recorded and replayed, with and without checkpoints: the same. */
     float seen[2][6][6];

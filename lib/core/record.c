@@ -251,6 +251,13 @@ static bool record_on(struct ls_tape *tape, const struct ls_op *op, const ls_ten
     return true;
 }
 
+void ls_tapes_read(ls_context *ls, ls_tensor tensor)
+{
+    for (struct ls_tape *tape = ls->tapes; tape; tape = tape->next)
+        if (tape->only_watches && ls_tape_recording(tape))
+            follows_input(tape, tensor);
+}
+
 ls_tensor ls_record(ls_context *ls, const struct ls_op *op, const ls_tensor *in, int inputs, ls_tensor out,
                     uint32_t saves, const void *attributes, size_t bytes)
 {

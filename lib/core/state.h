@@ -207,6 +207,8 @@ ls_status ls_fail_device(ls_context *ls, ls_status status, const char *what);
 
 /* ---- Tapes (record.c keeps them, lib/autodiff walks them) ---- */
 
+/** Tells tapes that note which variables are read that `tensor` is, other than by an op. */
+void ls_tapes_read(ls_context *ls, ls_tensor tensor);
 /** Releases the tapes that were begun in a scope or inside it. */
 void ls_tapes_end_scope(ls_context *ls, int scope);
 
