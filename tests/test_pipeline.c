@@ -471,6 +471,33 @@ static void test_waiting(void)
     ls_set_log(ls, LS_LOG_ERROR, NULL, NULL);
 }
 
+/* ---- fit: weights from a data set are weights from a tensor ---- */
+
+static ls_fingerprint_text fitted(const char *device, bool as_dataset)
+{
+    ls_context *own = ls_open(device);
+    ls_set_random_seed(own, 3);
+    ls_model *model = ls_sequential(own, "weighted", (ls_layer *[]){ls_dense(own, 4, .activation = LS_TANH), ls_dense(own, 2), NULL});
+    ls_compile(model, ls_adam(own, .learning_rate = 0.01f), {ls_sparse_categorical_crossentropy_with, .from_logits = true});
+    ls_tensor x = ls_random_normal(own, LS_SHAPE(20, 3), 0, 1), y = ls_cast(ls_greater(ls_random_normal(own, LS_SHAPE(20), 0, 1),
+                                                                                       ls_scalar(own, 0)), LS_INT32);
+    ls_tensor parts[] = {x, y, ls_random_uniform(own, LS_SHAPE(20), 0, 2)};
+    if (as_dataset)
+        ls_fit(model, ls_dataset_prefetch(ls_dataset_batch(ls_dataset_from_tensor_slices(parts, 3), 6), 2), .epochs = 2);
+    else
+        ls_fit(model, .x = x, .y = y, .sample_weight = parts[2], .batch_size = 6, .no_shuffle = true, .epochs = 2);
+    ls_fingerprint_text text = ls_fingerprint_model(model);
+    CHECK(ls_error(own) == LS_OK, "%s", ls_error_message(own));
+    ls_close(&own);
+    return text;
+}
+
+static void test_weights(const char *device)
+{
+    ls_fingerprint_text a = fitted(device, false), b = fitted(device, true);
+    CHECK(strcmp(a.text, b.text) == 0, "%s and %s", a.text, b.text);
+}
+
 int main(int argc, char **argv)
 {
     ls = ls_open(argc > 1 ? argv[1] : "reference");
@@ -487,5 +514,6 @@ int main(int argc, char **argv)
     }
     CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
     CHECK(ls_close(&ls) == LS_OK, "close");
+    test_weights(argc > 1 ? argv[1] : "reference");
     return end_of_checks();
 }
