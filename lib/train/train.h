@@ -106,13 +106,51 @@ enum ls_hook_number {
     LS_HOOK_COUNT
 };
 
+enum { LS_CALLBACK_NUMBERS = 5 };
+
+/** A number that a callback keeps: in its state, under a name. */
+struct ls_callback_number {
+    const char *name;
+    double *at;
+};
+
 struct ls_callback {
     ls_context *context;
     char *name;
-    void *user;
+    void *user; /* of a ready-made one: its state */
     ls_hook *hooks[LS_HOOK_COUNT];
     void (*destroy)(void *user);
+    struct ls_callback_number numbers[LS_CALLBACK_NUMBERS]; /* a name NULL ends, if not full */
 };
+
+/** Host memory for the state of a ready-made callback, all zero; NULL with the error raised. */
+void *ls_callback_state(ls_context *ls, const char *name, size_t size);
+
+/* ---- monitor.c ---- */
+
+/** A number of the logs, which way is better, and the best so far. */
+struct ls_monitor {
+    char name[LS_LOG_NAME_SIZE];
+    ls_monitor_mode mode;
+    double min_delta;
+    bool larger;       /* is better */
+    double best, has_best; /* has_best: 0 or 1; both are numbers of the callback, for snapshots */
+};
+
+/** Copies the options; false with the error raised for a name that is too long. */
+bool ls_monitor_set(struct ls_monitor *monitor, ls_context *ls, const char *who, const char *name,
+                    ls_monitor_mode mode, double min_delta);
+/** When training begins: finds out which way is better, and forgets the best. */
+ls_status ls_monitor_begin(struct ls_monitor *monitor, const char *who, const ls_event *event);
+/** Whether `value` is better than `reference` by more than min_delta. */
+bool ls_monitor_better(const struct ls_monitor *monitor, double value, double reference);
+/** Whether `value` is the best so far. */
+static inline bool ls_monitor_improves(const struct ls_monitor *monitor, double value)
+{
+    return monitor->has_best == 0 || ls_monitor_better(monitor, value, monitor->best);
+}
+/** The names of all logs, comma by comma, for messages. */
+const char *ls_log_names(const ls_logs *logs, char *text, size_t size);
 
 /* ---- run.c ---- */
 
