@@ -71,9 +71,9 @@ struct graph {
 /** The rows, and how many there are. */
 const struct row *graph_row(int i);
 int graph_row_count(void);
-/** Those of graphs_more.c, which are among them. */
-extern const struct row graph_more_rows[];
-extern const int graph_more_count;
+/** Those of graphs_more.c and graphs_networks.c, which are among them. */
+extern const struct row graph_more_rows[], graph_network_rows[];
+extern const int graph_more_count, graph_network_count;
 
 /* ---- For plans ---- */
 

@@ -141,6 +141,13 @@ static void extents_random(const struct ls_random_args *a, struct extent_list *l
     touch(list, a->step, 1, LS_INT32);
 }
 
+static void extents_digest(const struct ls_digest_args *a, struct extent_list *list)
+{
+    for (int i = 0; i < a->inputs; i++)
+        touch(list, a->input[i].buffer, a->input[i].n, a->input[i].dtype);
+    touch(list, a->dst, a->at + 2 * (int64_t)a->inputs, LS_INT32);
+}
+
 static void extents_softmax(const struct ls_softmax_args *a, struct extent_list *list)
 {
     touch(list, a->src, a->outer * a->r, LS_FLOAT32);
@@ -175,6 +182,7 @@ static ls_status not_fitting(ls_context *ls, const char *name)
 #define ls_fallback_scan NULL
 #define ls_fallback_sort NULL
 #define ls_fallback_random NULL
+#define ls_fallback_digest NULL
 
 /* Slot, then fallback, then record: a composed call is recorded as the calls it is made of. */
 #define PRIM(name, need, meaning)                                                                  \

@@ -125,6 +125,9 @@ void ls_tape_free(struct ls_tape *tape)
         link = &(*link)->next;
     *link = tape->next;
     ls_tape_clear(tape);
+    for (size_t v = 0; tape->read && v < tape->watched_count; v++)
+        ls_value_release(tape->ls, &tape->read[v]);
+    free(tape->read);
     free(tape->watched);
     free(tape->reasons);
     free(tape);
@@ -166,8 +169,14 @@ static bool note_variable(struct ls_tape *tape, ls_tensor variable)
         if (!watched)
             return false;
         tape->watched = watched;
+        struct ls_value *read = tape->only_watches ? realloc(tape->read, capacity * sizeof *read) : NULL;
+        if (tape->only_watches && !read)
+            return false;
+        tape->read = read;
         tape->watched_capacity = capacity;
     }
+    if (tape->only_watches)
+        tape->read[tape->watched_count] = ls_value_retain(&ls_slot_of(variable)->value);
     tape->watched[tape->watched_count++] = variable;
     return true;
 }

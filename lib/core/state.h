@@ -74,6 +74,7 @@ struct ls_context {
     uint32_t slots, chunk_capacity, free_slot;
     uint32_t *scopes; /* head slot of each open scope */
     int scope_count, scope_capacity;
+    int scopes_missing; /* begun without memory: their ends and keeps do nothing */
     uint32_t variables; /* head of the list of variables */
 
     struct ls_pool pool;          /* the general one */

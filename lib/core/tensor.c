@@ -143,10 +143,11 @@ void ls_scope_begin(ls_context *ls)
 {
     if (!ls)
         return;
-    if (ls->scope_count == ls->scope_capacity) {
+    if (ls->scopes_missing > 0 || ls->scope_count == ls->scope_capacity) {
         int capacity = ls->scope_capacity ? 2 * ls->scope_capacity : 16;
-        uint32_t *scopes = realloc(ls->scopes, (size_t)capacity * sizeof *scopes);
+        uint32_t *scopes = ls->scopes_missing ? NULL : realloc(ls->scopes, (size_t)capacity * sizeof *scopes);
         if (!scopes) {
+            ls->scopes_missing++;
             ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for another scope");
             return;
         }
@@ -160,6 +161,10 @@ ls_status ls_scope_end(ls_context *ls)
 {
     if (!ls)
         return LS_INVALID_ARGUMENT;
+    if (ls->scopes_missing > 0) {
+        ls->scopes_missing--;
+        return ls->error;
+    }
     if (ls->scope_count <= 1)
         return ls_fail(ls, LS_INVALID_ARGUMENT, "scope_end: no scope is open; each ls_scope_begin is ended once");
     ls_tapes_end_scope(ls, ls->scope_count - 1);
@@ -173,7 +178,12 @@ ls_status ls_scope_end(ls_context *ls)
 ls_tensor ls_keep(ls_tensor a)
 {
     struct ls_slot *slot = ls_slot_of(a);
-    if (slot && slot->scope > 0)
+    if (a.context && !slot) {
+        ls_fail(a.context, LS_STALE_HANDLE,
+                "keep: the tensor was released; keep it before its scope ends, once per scope that it leaves");
+        return (ls_tensor){0};
+    }
+    if (slot && slot->scope > 0 && a.context->scopes_missing == 0)
         ls_slot_move(a.context, a.index, slot->scope - 1);
     return a;
 }

@@ -5,11 +5,15 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <lockstep/ops.h>
 
+#include "../core/cache.h"
+
 #include "../core/internal.h"
 #include "dataset.h"
+#include "position.h"
 #include "random.h"
 
 /* The elements. Variables, because those belong to no scope. */
@@ -27,6 +31,10 @@ struct ls_dataset {
     uint64_t seed;
     int64_t batch_size; /* 0: not batched */
     uint32_t epoch;     /* how many were begun */
+    struct ls_place place;  /* what the loop that took a batch last will save */
+    int64_t resume_at;      /* the batch that the next loop begins with */
+    double waited;          /* seconds, ever */
+    double begun, ended, waited_before; /* of the last loop: seconds by the clock, and `waited` at its begin */
 };
 
 /* ---- Making and releasing ---- */
@@ -54,6 +62,9 @@ static ls_dataset *create(const ls_dataset *draft)
         return fail(draft->context, LS_OUT_OF_MEMORY, "no host memory for a data set");
     *dataset = *draft;
     dataset->epoch = 0;
+    dataset->place = (struct ls_place){0};
+    dataset->resume_at = 0;
+    dataset->waited = 0;
     if (ls_own(dataset->context, dataset, free_dataset) != LS_OK) {
         free(dataset);
         return NULL;
@@ -247,6 +258,13 @@ static ls_tensor upload_order(const ls_dataset *dataset, uint32_t epoch)
     return uploaded;
 }
 
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 ls_batch ls_batches_begin(ls_dataset *dataset)
 {
     ls_batch batch = {.index = -1};
@@ -256,9 +274,13 @@ ls_batch ls_batches_begin(ls_dataset *dataset)
         ls_fail(dataset->context, LS_INVALID_ARGUMENT, "the data set is not batched; call ls_dataset_batch first");
         return batch;
     }
+    dataset->waited_before = dataset->waited;
+    dataset->begun = dataset->ended = seconds();
     if (dataset->shuffled)
         batch.order = upload_order(dataset, dataset->same_every_epoch ? 0 : dataset->epoch);
-    dataset->epoch++;
+    batch.index = dataset->resume_at - 1;
+    dataset->place = (struct ls_place){.epoch = dataset->epoch++, .taken = dataset->resume_at};
+    dataset->resume_at = 0;
     batch.dataset = dataset;
     return batch;
 }
@@ -282,6 +304,8 @@ void ls_batch_end(ls_batch *batch)
 
 static bool finish(ls_batch *batch)
 {
+    batch->dataset->place = (struct ls_place){.epoch = batch->dataset->epoch};
+    batch->dataset->ended = seconds();
     ls_release(&batch->order);
     batch->dataset = NULL;
     return false;
@@ -289,13 +313,14 @@ static bool finish(ls_batch *batch)
 
 bool ls_batch_next(ls_batch *batch)
 {
-    const ls_dataset *dataset = batch->dataset;
+    ls_dataset *dataset = batch->dataset;
     if (!dataset)
         return false;
     bool left = batch->open; /* by break */
     ls_batch_end(batch);
     if (left || ls_failed(dataset->context) || ++batch->index >= ls_dataset_batches(dataset))
         return finish(batch);
+    double before = seconds();
     ls_scope_begin(dataset->context);
     batch->open = true;
     int64_t begin = batch->index * dataset->batch_size, left_over = dataset->count - begin;
@@ -309,8 +334,62 @@ bool ls_batch_next(ls_batch *batch)
         batch->x = rows(source->x, dataset->first + begin, batch->size);
         batch->y = ls_is_nil(source->y) ? source->y : rows(source->y, dataset->first + begin, batch->size);
     }
+    dataset->ended = seconds();
+    dataset->waited += dataset->ended - before;
+    dataset->place.taken = batch->index + 1;
     if (!ls_failed(dataset->context))
         return true;
     ls_batch_end(batch);
     return finish(batch);
+}
+
+/* ---- Where it stands, and what it waits for ---- */
+
+/* What decides about the order of the elements, as one number. */
+static uint64_t signature_of(const ls_dataset *dataset)
+{
+    int64_t facts[] = {dataset->first, dataset->count, dataset->shuffled, dataset->same_every_epoch,
+                       dataset->drop_remainder, dataset->buffer_size, (int64_t)dataset->seed, dataset->batch_size};
+    return ls_cache_hash(LS_CACHE_HASH, facts, sizeof facts);
+}
+
+ls_status ls_dataset_save_position(const ls_dataset *dataset, ls_dataset_position *position)
+{
+    if (!dataset || !position)
+        return LS_INVALID_ARGUMENT;
+    struct ls_place place = dataset->place;
+    place.signature = signature_of(dataset);
+    ls_position_write(position, &place);
+    return ls_error(dataset->context);
+}
+
+ls_status ls_dataset_restore_position(ls_dataset *dataset, const ls_dataset_position *position)
+{
+    struct ls_place place;
+    if (!dataset || !position)
+        return LS_INVALID_ARGUMENT;
+    if (ls_failed(dataset->context) || ls_position_read(dataset->context, position, &place) != LS_OK)
+        return ls_error(dataset->context);
+    if (place.signature != signature_of(dataset))
+        return ls_fail(dataset->context, LS_INVALID_ARGUMENT,
+                       "dataset_restore_position: this is a position of another pipeline; make the data set as it was "
+                       "when the position was saved, with the same steps, sizes and seeds");
+    dataset->place = place;
+    dataset->epoch = (uint32_t)place.epoch;
+    dataset->resume_at = place.taken;
+    return LS_OK;
+}
+
+double ls_dataset_wait_seconds(const ls_dataset *dataset) { return dataset ? dataset->waited : 0; }
+
+float ls_dataset_report_waiting(ls_dataset *dataset)
+{
+    double waited = dataset ? dataset->waited - dataset->waited_before : 0;
+    double whole = dataset ? dataset->ended - dataset->begun : 0, share = whole > 0 ? waited / whole : 0;
+    if (whole >= 0.1 && share > 0.2)
+        ls_say(dataset->context, LS_LOG_WARNING,
+               "input-bound: %.0f %% of the step waits for data; ls_dataset_prefetch, more workers in ls_dataset_map, or "
+               "ls_dataset_cache may help",
+               100 * share);
+    return (float)share;
 }

@@ -2,7 +2,8 @@
  *
  * The context: one device, its memory, and everything made on it. There is no global context and no
  * hidden current one. A context and all that belongs to it are used by one thread at a time; several
- * threads each open their own.
+ * threads each open their own. A process that was forked after an OpenCL context was opened cannot use it, nor
+ * open another: LS_DEVICE_LOST, LS_UNAVAILABLE.
  */
 #ifndef LOCKSTEP_CONTEXT_H
 #define LOCKSTEP_CONTEXT_H

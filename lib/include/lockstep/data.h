@@ -120,6 +120,42 @@ LS_API bool ls_batch_next(ls_batch *batch);
 /** Ends the scope of the batch. No effect when it was ended. */
 LS_API void ls_batch_end(ls_batch *batch);
 
+/* ---- Where training stands, and what it waits for ---- */
+
+enum { LS_POSITION_BYTES = 40 };
+
+/** A place in the course of a data set, to be written to a file as it is. Equal on every machine. */
+typedef struct ls_dataset_position {
+    unsigned char bytes[LS_POSITION_BYTES];
+} ls_dataset_position;
+
+/**
+ * Where the loop over `dataset` stands that last took a batch. Inside the loop, the batch at hand counts as
+ * taken: save after the step. After a loop that ended, or was left by break, it is the start of the next epoch.
+ * What was prefetched does not count. Does not wait for the device.
+ */
+LS_API ls_status ls_dataset_save_position(const ls_dataset *dataset, ls_dataset_position *position);
+
+/**
+ * The next loop over `dataset` goes on from there: it gives the batches that would have followed, the first
+ * with the index that it would have had, and later loops are the epochs after that. The data set must be made
+ * as it was, by the same steps with the same seeds, over as many elements. Errors: LS_BAD_FILE for bytes that
+ * are no position or were damaged; LS_INVALID_ARGUMENT for the position of another pipeline. On an error the data
+ * set stays where it was.
+ */
+LS_API ls_status ls_dataset_restore_position(ls_dataset *dataset, const ls_dataset_position *position);
+
+/** Seconds that loops over `dataset` ever waited for its next batch. */
+LS_API double ls_dataset_wait_seconds(const ls_dataset *dataset);
+
+/**
+ * For the end of an epoch: the share of the time of the last loop over `dataset`, 0 to 1, that was spent
+ * waiting for data. When that is more than a fifth of at least a tenth of a second, a warning goes to the log:
+ * "input-bound: 63 % of the step waits for data; …". On a device that computes while the host goes on, it may
+ * have been busy meanwhile.
+ */
+LS_API float ls_dataset_report_waiting(ls_dataset *dataset);
+
 #ifdef __cplusplus
 }
 #endif

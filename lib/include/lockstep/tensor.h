@@ -105,7 +105,10 @@ LS_API void ls_scope_begin(ls_context *ls);
  */
 LS_API ls_status ls_scope_end(ls_context *ls);
 
-/** Moves a tensor to the scope outside the innermost one; returns it. */
+/**
+ * Moves a tensor to the scope around its own; returns it. A variable, a tensor of the outermost scope and nil
+ * stay what they are. LS_STALE_HANDLE (sticky; returns nil) for a tensor that was released.
+ */
 LS_API ls_tensor ls_keep(ls_tensor a);
 
 /** Releases one tensor now, before its scope ends, and sets the handle to nil. */
