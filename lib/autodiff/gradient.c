@@ -13,6 +13,7 @@
 
 #include <lockstep/ops.h>
 
+#include "../core/receipt.h"
 #include "reason.h"
 
 /* The contributions to one value's gradient, the latest consumer's first. */
@@ -291,6 +292,8 @@ ls_status ls_gradient_with(const ls_gradient_options *r)
     if (ls_tape_askable(r->tape, "gradient") != LS_OK)
         return r->tape->ls->error;
     ls_status status = ls_gradient_again(r);
+    if (r->tape->ls->receipt)
+        ls_receipt_gradient(r->tape->ls, r->targets, r->target_count, r->gradients, r->source_count);
     ls_tape_consume(r->tape);
     return status;
 }
