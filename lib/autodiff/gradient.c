@@ -13,6 +13,7 @@
 
 #include <lockstep/ops.h>
 
+#include "../core/receipt.h"
 #include "reason.h"
 
 /* The contributions to one value's gradient, the latest consumer's first. */
@@ -316,6 +317,8 @@ ls_status ls_gradient_with(const ls_gradient_options *r)
         ls_gradient_options apart = *r;
         apart.gradients = made; /* the caller's may be the sources, or the targets */
         status = ls_gradient_again(&apart);
+        if (r->tape->ls->receipt)
+            ls_receipt_gradient(r->tape->ls, r->targets, r->target_count, made, r->source_count);
         ls_tape_consume(r->tape);
     }
     for (size_t s = 0; r->gradients && s < r->source_count; s++)

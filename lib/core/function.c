@@ -15,6 +15,7 @@
 
 #include <lockstep/function.h>
 
+#include "receipt.h"
 #include "record.h"
 #include "recorder.h"
 
@@ -147,6 +148,7 @@ static void forget(struct ls_function *f)
         ls_value_release(ls, &f->in[i]);
     for (size_t i = 0; i < f->outputs; i++)
         ls_value_release(ls, &f->out[i]);
+    ls_receipt_forget(ls, r);
     if (r->pool)
         ls_pool_retire(ls, r->pool);
     free(r->nodes);
@@ -294,6 +296,7 @@ static ls_status record(struct ls_function *f, const ls_tensor *inputs)
     ls_pool_end(ls);
     if (!ls_failed(ls)) {
         f->calls = 2;
+        ls_receipt_replayed(ls, r);
         ls_say(ls, LS_LOG_DEBUG, "captured a step of %zu primitive calls", r->count);
     } else {
         forget(f);
@@ -309,13 +312,18 @@ static ls_status replay(struct ls_function *f, const ls_tensor *inputs)
             return ls->error;
     if (bring_variables(ls, &f->recorder) != LS_OK)
         return ls->error;
+    if (f->recorder.mark_count)
+        ls_receipt_replays(ls, &f->recorder);
     ls->op = NULL; /* a replay knows primitives only */
     for (size_t n = 0; n < f->recorder.count; n++) {
+        if (f->recorder.mark_count && ls_receipt_skips(&f->recorder, n))
+            continue;
         ls_status status = ls_dispatch_node(ls, &f->recorder.nodes[n]);
         if (status != LS_OK)
             return status;
     }
-    return LS_OK;
+    ls_receipt_replayed(ls, &f->recorder);
+    return ls->error;
 }
 
 static bool any_tape_listens(const ls_context *ls)

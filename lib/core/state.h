@@ -86,6 +86,7 @@ struct ls_context {
 
     struct ls_tape *tapes; /* all that are alive, newest first */
     struct ls_numerics *numerics; /* LOCKSTEP_CHECK=numerics; else NULL */
+    struct ls_receipt *receipt;   /* LOCKSTEP_RECEIPT; else NULL */
     uint64_t next_id;
 
     const char *op; /* the last that was entered, for messages */
