@@ -313,6 +313,7 @@ ls_status ls_dataset_save_position(const ls_dataset *dataset, ls_dataset_positio
         return LS_INVALID_ARGUMENT;
     struct ls_place place = dataset->course.place;
     place.signature = dataset->signature;
+    place.contents = ls_dataset_contents(dataset);
     ls_position_write(position, &place);
     return ls_error(dataset->context);
 }
@@ -328,6 +329,11 @@ ls_status ls_dataset_restore_position(ls_dataset *dataset, const ls_dataset_posi
         return ls_fail(dataset->context, LS_INVALID_ARGUMENT,
                        "dataset_restore_position: this is a position of another pipeline; make the data set as it was "
                        "when the position was saved, with the same steps, sizes and seeds");
+    uint32_t contents = place.contents ? ls_dataset_contents(dataset) : 0;
+    if (contents && contents != place.contents)
+        return ls_fail(dataset->context, LS_INVALID_ARGUMENT,
+                       "dataset_restore_position: the elements are not those of when the position was saved: some would "
+                       "come twice and others never; restore the data, or begin a new epoch");
     dataset->course.place = place;
     dataset->course.epoch = place.epoch;
     dataset->course.resume_at = place.taken;

@@ -62,6 +62,7 @@ struct ls_table {
     ls_tensor tensor[LS_MAX_COMPONENTS];   /* all are on the device, or none is */
     void *host[LS_MAX_COMPONENTS];         /* a copy on the host, or what came from a file as a whole */
     struct ls_array_file *file[LS_MAX_COMPONENTS];
+    uint32_t contents; /* see ls_dataset_contents; 0: not yet known */
 };
 /** Copies one row's component; any thread, once ls_table_to_host was called. */
 bool ls_table_read(const struct ls_table *table, int component, int64_t row, void *to, struct ls_problem *problem);
@@ -165,6 +166,8 @@ ls_status ls_dataset_to_host(ls_dataset *dataset);
 ls_dataset *ls_dataset_refuse(ls_context *ls, ls_status status, const char *format, ...) LS_PRINTF(3, 4);
 /** The seed, or if it is 0 one of the context's random numbers. */
 uint64_t ls_dataset_seed(ls_context *ls, uint64_t seed);
+/** A hash of the elements that its tables hold (of files: of some); 0 where that cannot be told. Blocks at first. */
+uint32_t ls_dataset_contents(const ls_dataset *dataset);
 /** Ends the loops over a data set and frees what they left (loop.c). */
 void ls_course_destroy(ls_dataset *dataset);
 
