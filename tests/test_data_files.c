@@ -263,7 +263,11 @@ static void test_from_files(void)
     ls_dataset_restore_position(ls_dataset_from_files(ls, x.text, y.text), &position);
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "elements are not those");
     ls_dataset *d = ls_dataset_batch(ls_dataset_from_files(ls, x.text), 5);
+    ls_dataset *kept = ls_dataset_batch(ls_dataset_cache(ls_dataset_from_files(ls, x.text)), ROWS);
+    LS_FOR_BATCHES(batch, kept) { }
     CHECK(truncate(x.text, 12 + 20) == 0, "truncate");
+    LS_FOR_BATCHES(batch, kept)
+        CHECK(batch.size == ROWS, "what is kept does not need the file");
     int64_t before = 0;
     LS_FOR_BATCHES(batch, d)
         before += batch.size;

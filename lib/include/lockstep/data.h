@@ -250,7 +250,7 @@ LS_API ls_dataset *ls_dataset_zip(ls_dataset *const *datasets, int count);
 LS_API ls_dataset *ls_dataset_concatenate(ls_dataset *first, ls_dataset *second);
 
 /** Keeps the elements of the first whole pass in the host's memory and gives those from then on: what stands before
- * it is run as in epoch 0, once. Elements that come from tensors or files by number only are not copied. */
+ * it is run as in epoch 0, once. Elements that are on the device stay there; only their order is kept. */
 LS_API ls_dataset *ls_dataset_cache(ls_dataset *dataset);
 
 /** Runs what stands before it on a thread of its own, up to `buffer_size` >= 1 elements ahead; usually the last step,
