@@ -174,8 +174,8 @@ ls_dataset *ls_dataset_from_tensor_slices(const ls_tensor *components, int count
     if (!ls || ls_failed(ls))
         return NULL;
     if (count > LS_MAX_COMPONENTS)
-        return ls_dataset_refuse(ls, LS_INVALID_ARGUMENT, "dataset_from_tensor_slices: %d components; at most %d", count,
-                                 LS_MAX_COMPONENTS);
+        return ls_dataset_refuse(ls, LS_INVALID_ARGUMENT, "dataset_from_tensor_slices: %d components; at most %d",
+                                 count, LS_MAX_COMPONENTS);
     return from_slices(components, count, "dataset");
 }
 

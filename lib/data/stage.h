@@ -86,13 +86,13 @@ struct ls_iterator {
 struct ls_stage {
     const char *name;
     size_t dataset_size, iterator_size; /* of the structs that begin with ls_dataset and ls_iterator */
-    bool opens_inputs; /* `open` and `next` open the inputs themselves; else ls_iterator_open did */
+    bool opens_inputs;                  /* `open` and `next` open the inputs themselves; else ls_iterator_open did */
     /* Each may be NULL: nothing to prepare. */
     bool (*open)(struct ls_iterator *it, struct ls_problem *problem);
     enum ls_next (*next)(struct ls_iterator *it, struct ls_item *item, struct ls_problem *problem);
     /* Passes over `count` items as calls of next would, but faster; NULL: next is called. */
     enum ls_next (*skip)(struct ls_iterator *it, int64_t count, struct ls_problem *problem);
-    void (*close)(struct ls_iterator *it);   /* before the inputs are closed; also after a failed open */
+    void (*close)(struct ls_iterator *it); /* before the inputs are closed; also after a failed open */
     void (*destroy)(ls_dataset *dataset);
 };
 
@@ -108,28 +108,28 @@ void ls_iterator_close(struct ls_iterator **it);
 
 /** What loops over a data set leave behind. */
 struct ls_course {
-    uint64_t epoch;         /* of the next loop */
-    int64_t resume_at;      /* the batch that it begins with */
-    struct ls_place place;  /* of the loop that took a batch last */
-    double waited;          /* seconds, ever */
+    uint64_t epoch;                     /* of the next loop */
+    int64_t resume_at;                  /* the batch that it begins with */
+    struct ls_place place;              /* of the loop that took a batch last */
+    double waited;                      /* seconds, ever */
     double begun, ended, waited_before; /* of the last loop: by the clock, and `waited` at its begin */
-    struct ls_loop *loops;  /* that have not ended */
+    struct ls_loop *loops;              /* that have not ended */
 };
 
 struct ls_dataset {
     ls_context *context;
     const struct ls_stage *stage;
-    size_t users;            /* data sets made of it, loops, and the handle */
+    size_t users; /* data sets made of it, loops, and the handle */
     ls_dataset *input[LS_MAX_COMPONENTS];
     int input_count;
-    struct ls_table *table;  /* of which all items are rows; NULL: items are blocks of arrays */
+    struct ls_table *table; /* of which all items are rows; NULL: items are blocks of arrays */
     ls_array component[LS_MAX_COMPONENTS];
-    int count;               /* components */
+    int count; /* components */
     int64_t cardinality;
-    int64_t size;            /* as cardinality, but before batch */
+    int64_t size; /* as cardinality, but before batch */
     bool batched;
-    uint64_t signature;      /* of all that decides which elements come */
-    int64_t buffered;        /* elements that shuffles before it hold back */
+    uint64_t signature; /* of all that decides which elements come */
+    int64_t buffered;   /* elements that shuffles before it hold back */
     struct ls_course course;
 };
 
