@@ -473,7 +473,7 @@ LS_FN uint canon_mix(uint x)
     return x ^ (x >> 16);
 }
 
-/* Digests, rule 24: what element i of a block is joined with, and what a block's sum adds. */
+/* Digests, rule 29: what element i of a block is joined with, and what a block's sum adds. */
 LS_FN uint canon_digest_key(uint i)
 {
     return canon_mix(i + 0x9e3779b9u);
@@ -489,8 +489,7 @@ LS_FN canon_uint2 canon_digest_join(uint low, uint high, uint block)
     canon_uint2 result;
     uint inner = canon_mix(low ^ canon_mix(block + 0x85ebca6bu));
     result.x = canon_mix(high + inner);
-    uint spread = result.x * 0xc2b2ae35u;
-    result.y = canon_mix(inner + spread);
+    result.y = canon_mix(inner ^ (result.x * 0xc2b2ae35u));
     return result;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * digest: a group adds one block of up to 2048 elements (canon rule 24). Sums of integers, so atomics
+ * digest: a group adds one block of up to 2048 elements (canon rule 29). Sums of integers, so atomics
  * may add them in any order.
  *
  *     LS_DIGEST_TYPE  uint, ushort or uchar

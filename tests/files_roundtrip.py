@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads files that Lockstep writes with the packages they are meant for, and the other way round.
 
-    tests/files_roundtrip.py BUILD [events ...]
+    tests/files_roundtrip.py BUILD [events safetensors ...]
+    tests/files_roundtrip.py BUILD goldens
 
 BUILD is the build folder. Needs tensorflow, keras 3, tensorboard and safetensors (tests/golden/requirements.txt);
 the committed tests do not: what was agreed here is kept in tests/golden/files.
@@ -63,7 +64,53 @@ def events(build, folder):
     check(note.item().decode() == "**bold** and ä", note)
 
 
-PARTS = {"events": events}
+def package_file(path):
+    """What the package writes, with what needs a rule: int64, float64, rank 9."""
+    from safetensors.numpy import save_file
+    save_file({"kernel": np.array([0.5, 1, -2], np.float32), "iteration": np.array([-7, 2**31 - 1], np.int64),
+               "wide": np.array(2**31, np.int64), "double": np.ones(2), "deep": np.zeros([1] * 9, np.float32),
+               "empty": np.zeros((3, 0), np.float32), "flags": np.array([True, False])}, path, {"format": "np"})
+
+
+def safetensors(build, folder):
+    """The package reads ours, to the bit; we read the package's."""
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+    run(build, "test_files_safetensors", "--write", folder)
+    path = os.path.join(folder, "ours.safetensors")
+    ours = load_file(path)
+    kernel = np.array([[1.5, -0.0, 3.4e38], [1e-45, np.nan, np.inf]], np.float32)
+    check(ours["mlp/dense/kernel"].numpy().tobytes() == kernel.tobytes(), ours["mlp/dense/kernel"])
+    check(ours["scalar"].shape == () and ours["scalar"].item() == 2.25, ours["scalar"])
+    check(ours["nothing"].shape == (0, 4), ours["nothing"].shape)
+    check(ours["i"].tolist() == [-2**31, -1, 2**31 - 1] and ours["i"].dtype == torch.int32, ours["i"])
+    check(ours["u"].tolist() == [0, 7, 255] and ours["b"].tolist() == [True, False], ours["u"])
+    check(ours["h"].tolist() == [1, -2.5] and ours["h"].dtype == torch.float16, ours["h"])
+    check(ours["bf"].tolist() == [1, -3] and ours["bf"].dtype == torch.bfloat16, ours["bf"])
+    check(ours['näme "quoted"\n'].tolist() == [1] and len(ours) == 9, list(ours))
+    with safe_open(path, "np") as file:
+        metadata = file.metadata()
+    check(metadata["epoch"] == "3" and len(metadata["lockstep.crc32c"]) == 8, metadata)
+    theirs = os.path.join(folder, "theirs.safetensors")
+    package_file(theirs)
+    run(build, "test_files_safetensors", "--read", theirs)
+
+
+def goldens(build, folder):
+    """Writes tests/golden/files anew."""
+    def keep(name, path):
+        with open(path, "rb") as file:
+            digits = file.read().hex()
+        with open(os.path.join(os.path.dirname(__file__), "golden", "files", name + ".hex"), "w") as file:
+            file.writelines(digits[i:i + 120] + "\n" for i in range(0, len(digits), 120))
+    run(build, "test_files_events", "--write", folder)
+    keep("events", os.path.join(folder, os.listdir(folder)[0]))
+    package_file(os.path.join(folder, "theirs.safetensors"))
+    keep("safetensors", os.path.join(folder, "theirs.safetensors"))
+
+
+PARTS = {"events": events, "safetensors": safetensors}
 
 
 def main():
@@ -71,7 +118,7 @@ def main():
     for name in names:
         before = checks
         with tempfile.TemporaryDirectory() as folder:
-            PARTS[name](os.path.abspath(build), folder)
+            {**PARTS, "goldens": goldens}[name](os.path.abspath(build), folder)
         print(f"ok {name}: {checks - before} checks")
 
 

@@ -12,15 +12,12 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "../lib/io/bytes.h"
-#include "check.h"
+#include "files_check.h"
 
 static ls_context *ls;
 
@@ -46,17 +43,6 @@ static void write_example(ls_event_writer *w)
 
 /* ---- Reading ---- */
 
-static unsigned char *load(const char *path, size_t *size)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return NULL;
-    unsigned char *data = malloc(1 << 24);
-    *size = fread(data, 1, 1 << 24, f);
-    fclose(f);
-    return data;
-}
-
 static bool good_crc(const unsigned char *data, size_t count, const unsigned char *stored)
 {
     uint32_t turned = ls_get_u32(stored) - UINT32_C(0xa282ead8);
@@ -81,7 +67,7 @@ static int count_records(const unsigned char *data, size_t size)
 static int records_of(const char *path)
 {
     size_t size = 0;
-    unsigned char *data = load(path, &size);
+    unsigned char *data = load_file(path, &size);
     int records = data ? count_records(data, size) : -1;
     free(data);
     return records;
@@ -126,24 +112,16 @@ static void test_golden(const char *folder, const char *goldens)
     CHECK(name && strncmp(name, "/events.out.tfevents.1700000000.", 32) == 0 && path[strlen(path) - 1] == 'x', "%s", path);
     write_example(w);
     CHECK(ls_event_writer_close(&w) == LS_OK && !w, "%s", ls_error_message(ls));
-    size_t size = 0, hex_size = 0;
-    unsigned char *data = load(path, &size);
+    size_t size = 0, golden_size = 0;
+    unsigned char *data = load_file(path, &size);
     CHECK(count_records(data, size) == 10, "%d records", count_records(data, size));
-    char golden[512];
-    snprintf(golden, sizeof golden, "%s/events.hex", goldens);
-    unsigned char *hex = load(golden, &hex_size);
-    size_t at = 0, i = 0;
-    for (; hex && i < size; i++) {
-        while (at < hex_size && (hex[at] == '\n' || hex[at] == ' '))
-            at++;
-        unsigned byte = 0;
-        if (at + 2 > hex_size || sscanf((char *)hex + at, "%2x", &byte) != 1 || byte != data[i])
-            break;
-        at += 2;
-    }
-    CHECK(hex && i == size && at + 2 > hex_size, "byte %zu of %zu is not the golden's (%s)", i, size, golden);
+    unsigned char *golden = load_hex(goldens, "events.hex", &golden_size);
+    size_t i = 0;
+    while (i < size && i < golden_size && data[i] == golden[i])
+        i++;
+    CHECK(i == size && i == golden_size, "byte %zu of %zu is not the golden's", i, size);
     free(data);
-    free(hex);
+    free(golden);
     unlink(path);
 }
 

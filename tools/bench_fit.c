@@ -26,6 +26,7 @@ static void init(struct trainer *t, ls_context *ls, ls_tensor x, ls_tensor y)
     t->model = ls_sequential(ls, "mlp", (ls_layer *[]){
         ls_dense(ls, 256, .activation = LS_RELU), ls_dense(ls, 128, .activation = LS_RELU), ls_dense(ls, MLP_CLASSES),
         NULL});
+    ls_build(t->model, LS_SHAPE(MLP_BATCH, MLP_INPUTS)); /* draws the same weights for both */
     t->adam = ls_adam(ls, .learning_rate = 1e-3f);
     t->loss = ls_mean_metric(ls, "loss");
     t->accuracy = ls_sparse_categorical_accuracy(ls, "accuracy");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * digest: canon rule 24. The blocks of all inputs are one list of work, cut into a part per thread.
+ * digest: canon rule 29. The blocks of all inputs are one list of work, cut into a part per thread.
  */
 #include "slots.h"
 

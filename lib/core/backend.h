@@ -225,7 +225,7 @@ struct ls_random_args {
 };
 
 /* digest: for each input, a 64-bit digest of its n elements in two words: dst[at + 2 i] and
- * dst[at + 2 i + 1] of int32, in the order of the inputs. Canon rule 24: blocks of LS_DIGEST_BLOCK
+ * dst[at + 2 i + 1] of int32, in the order of the inputs. Canon rule 29: blocks of LS_DIGEST_BLOCK
  * elements. An element's word is its bits, widened by zeros, -0 of a float type as +0. In a block, pairs
  * (2j, 2j + 1) are joined: s = the sum modulo 2^64 of (word_2j ^ key_2j) * (word_2j+1 ^ key_2j+1), each a
  * 32-bit factor, with key_i = canon_digest_key(i) for the place i in the block and the word 0 for the

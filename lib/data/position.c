@@ -12,7 +12,7 @@
 
 enum { VERSION = 1, SIGNATURE = 8, EPOCH = 16, TAKEN = 24, CHECKSUM = 32, END = 36 };
 
-_Static_assert(END <= LS_POSITION_BYTES, "a position fits its bytes");
+_Static_assert((int)END <= (int)LS_POSITION_BYTES, "a position fits its bytes");
 
 static void put(unsigned char *to, uint64_t value, int bytes)
 {

@@ -211,6 +211,19 @@ ls_status ls_atomic_write(struct ls_atomic *save, const void *data, size_t bytes
     return write_all(save, save->chunk, used) == LS_OK ? write_all(save, data, bytes) : ls_error(save->ls);
 }
 
+ls_status ls_atomic_patch(struct ls_atomic *save, int64_t offset, const void *data, size_t bytes)
+{
+    size_t used = save->used;
+    save->used = 0;
+    if (save->fd < 0 || write_all(save, save->chunk, used) != LS_OK)
+        return ls_error(save->ls);
+    if (lseek(save->fd, (off_t)offset, SEEK_SET) < 0)
+        return fail(save, errno, "cannot be written");
+    if (write_all(save, data, bytes) != LS_OK)
+        return ls_error(save->ls);
+    return lseek(save->fd, 0, SEEK_END) < 0 ? fail(save, errno, "cannot be written") : LS_OK;
+}
+
 /* The name lies in the folder, so the folder must reach the disk too. */
 static int sync_folder(const char *target)
 {

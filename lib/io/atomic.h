@@ -32,6 +32,9 @@ ls_status ls_atomic_begin(struct ls_atomic *save, ls_context *ls, const char *pa
 /** Appends to the temporary, whatever signals interrupt it. On an error the save is abandoned. */
 ls_status ls_atomic_write(struct ls_atomic *save, const void *data, size_t bytes);
 
+/** Writes over what was written at `offset`. Otherwise as ls_atomic_write. */
+ls_status ls_atomic_patch(struct ls_atomic *save, int64_t offset, const void *data, size_t bytes);
+
 /**
  * Puts the temporary in the place of `path` for good; keeps the old file's mode. On an error the save is
  * abandoned: the file from before is as it was. Frees what `save` holds.

@@ -75,6 +75,8 @@ static const ls_layer_kind input_kind = {.name = "input_layer", .title = "InputL
 
 ls_symbol *ls_input_with(const ls_input_options *o)
 {
+    if (!o)
+        return ls_no_options("input");
     ls_context *ls = o->context;
     if (!ls || ls_failed(ls))
         return NULL;

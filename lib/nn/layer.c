@@ -390,6 +390,8 @@ static bool check_call(ls_layer *layer, const ls_tensor *x, size_t count, size_t
 
 ls_tensor ls_call_with(const ls_call_arguments *call)
 {
+    if (!call)
+        return ls_no_options("call"), (ls_tensor){0};
     ls_layer *layer = call->layer;
     const ls_tensor *x = call->inputs ? call->inputs : &call->x;
     size_t count = call->inputs ? call->input_count : 1;

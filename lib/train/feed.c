@@ -181,6 +181,7 @@ static void fill(struct ls_feed *feed, ls_step *step)
     } else {
         feed->batch_inputs[0] = batch->x;
         feed->batch_targets[0] = batch->y;
+        step->sample_weight = batch->sample_weight;
         feed->input_count = 1;
         feed->target_count = batch->y.context != NULL;
     }

@@ -9,6 +9,7 @@
 #include <lockstep/context.h>
 #include <lockstep/data.h>
 #include <lockstep/events.h>
+#include <lockstep/files.h>
 #include <lockstep/function.h>
 #include <lockstep/history.h>
 #include <lockstep/initializers.h>
