@@ -115,6 +115,8 @@ static bool check(const ls_model_checkpoint_options *o)
     else if (o->save_freq < 0)
         ls_fail(o->context, LS_INVALID_ARGUMENT, "model_checkpoint: save_freq is negative; it counts batches, 0 means "
                 "after epochs");
+    else if (!o->save)
+        ls_fail(o->context, LS_INVALID_ARGUMENT, "model_checkpoint: there is no function .save that saves");
     return !ls_failed(o->context);
 }
 

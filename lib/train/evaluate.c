@@ -68,7 +68,7 @@ ls_status ls_evaluate_with(const ls_evaluate_options *options)
     if (status != LS_OK)
         return status;
     struct ls_feed_options data = {LS_FEED_OPTIONS(options)};
-    if (ls_feed_open(&feed, run.context, "evaluate", &data) == LS_OK)
+    if (ls_feed_open(&feed, run.context, "evaluate", &data) == LS_OK && ls_feed_ends(&feed, options->steps, "steps"))
         ls_test_pass(&run, &feed, options->steps);
     ls_feed_close(&feed);
     if (options->logs && !ls_failed(run.context))
@@ -155,7 +155,7 @@ ls_status ls_predict_with(const ls_predict_options *options)
     if (status != LS_OK)
         return status;
     struct ls_feed_options data = {LS_FEED_OPTIONS(options)};
-    if (ls_feed_open(&feed, run.context, "predict", &data) == LS_OK)
+    if (ls_feed_open(&feed, run.context, "predict", &data) == LS_OK && ls_feed_ends(&feed, options->steps, "steps"))
         predict_pass(&run, &feed, options->steps, &pieces);
     ls_feed_close(&feed);
     ls_tensor whole = ls_failed(run.context) ? (ls_tensor){0} : join(&pieces);

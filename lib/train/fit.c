@@ -99,7 +99,8 @@ static bool open_data(struct fit *fit)
         parts.validation.batch_size = o->validation_batch_size ? o->validation_batch_size : o->batch_size;
     if (ls_feed_open(&fit->data, ls, "fit", &parts.train) == LS_OK && fit->validates)
         ls_feed_open(&fit->validation, ls, "fit: validation", &parts.validation);
-    return !ls_failed(ls);
+    return ls_feed_ends(&fit->data, o->steps_per_epoch, "steps_per_epoch") &&
+           (!fit->validates || ls_feed_ends(&fit->validation, o->validation_steps, "validation_steps"));
 }
 
 static bool check_options(ls_context *ls, const ls_fit_options *o)
@@ -157,6 +158,8 @@ static bool train_epoch(struct fit *fit)
         run->event.batch = done;
         if (!next_batch(fit, done))
             break;
+        if (done == 0 && !steps) /* a data set whose position was restored goes on behind its first */
+            run->event.batch = done = fit->data.batch.index;
         if (!train_batch(fit))
             return false;
         if (run->compiled->stop || ls_run_stopped(run)) {
@@ -221,7 +224,7 @@ static void all_epochs(struct fit *fit)
     struct ls_run *run = &fit->run;
     int epochs = fit->options->epochs ? fit->options->epochs : 1;
     run->event.epochs = epochs;
-    run->event.steps = fit->options->steps_per_epoch ? fit->options->steps_per_epoch : fit->data.batches;
+    run->event.steps = fit->options->steps_per_epoch ? fit->options->steps_per_epoch : fit->data.batches; /* below 1: unknown */
     run->event.epoch = fit->options->initial_epoch;
     ls_logs begin = {0};
     if (!ls_run_hook(run, LS_HOOK_on_train_begin, &begin))

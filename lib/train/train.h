@@ -63,7 +63,7 @@ struct ls_feed {
     bool weighted;
     ls_tensor class_table; /* (classes + 1), the last for all others; nil: none */
     int64_t class_count;
-    int64_t batches;       /* of one pass; <= 0: unknown */
+    int64_t batches;       /* of one pass; below 1: unknown */
     ls_batch batch;
     bool begun;
     ls_tensor batch_inputs[LS_STEP_TENSORS], batch_targets[LS_STEP_TENSORS];
@@ -84,6 +84,8 @@ struct ls_feed_options {
 
 /** Its tensors belong to the innermost scope, which must outlast it. Close it also after an error. */
 ls_status ls_feed_open(struct ls_feed *feed, ls_context *ls, const char *who, const struct ls_feed_options *options);
+/** Whether a pass ends, by itself or after `steps`; else raises an error that asks for `option`. */
+bool ls_feed_ends(const struct ls_feed *feed, int64_t steps, const char *option);
 /** The next batch into `step`, in a scope of its own; false at the end of a pass (the next call begins another). */
 bool ls_feed_next(struct ls_feed *feed, ls_step *step);
 /** Ends the scope of the batch. */

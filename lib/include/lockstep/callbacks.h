@@ -37,7 +37,7 @@ typedef struct ls_event {
     int epoch;      /* 0 the first */
     int64_t batch;  /* 0 the first of its epoch; in epoch and train hooks the number of batches done */
     int epochs;     /* of the whole fit */
-    int64_t steps;  /* batches of an epoch; 0: unknown */
+    int64_t steps;  /* batches of an epoch; below 1: unknown */
     struct ls_run *run; /* private */
 } ls_event;
 
