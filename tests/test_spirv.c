@@ -318,17 +318,16 @@ int main(int argc, char **argv)
     if (!mkdtemp(folder))
         return 1;
     check_errors();
+    int damaged = 0;
     for (int i = 1; i < argc; i++) {
-        struct module m = read_module(argv[i]), small;
+        struct module m = read_module(argv[i]);
         check_option_sets(m, argv[i]);
         check_specialized(m, argv[i]);
-        struct ls_spirv_constant constants[] = {{0, 40}, {1000, 0}};
-        if (i == 1 && ls_spirv_specialize(m.words, m.count, constants, 2, &small.words, &small.count) == LS_SPIRV_OK) {
-            check_damaged(small);
-            free(small.words);
-        }
+        if (m.count < 4000 && ++damaged) /* one run per word */
+            check_damaged(m);
         free(m.words);
     }
+    CHECK(argc == 1 || damaged, "none of the files is small enough to be damaged at each word");
     char path[64];
     snprintf(path, sizeof path, "%s/module.spv", folder);
     unlink(path);
