@@ -177,6 +177,20 @@ static void check_option_sets(struct module m, const char *what)
 
 /* ---- specialization ---- */
 
+/* Names and decorations of ids that nothing else mentions: of what was left out. */
+static unsigned count_dangling(struct module m)
+{
+    unsigned char *mentioned = calloc(m.words[3], 1);
+    unsigned dangling = 0;
+    EACH(m, at)
+        for (uint32_t i = 1; i < at[0] >> 16 && !is_op(at, 5) && !is_op(at, 71); i++)
+            if (at[i] < m.words[3])
+                mentioned[at[i]] = 1;
+    EACH(m, at) dangling += (is_op(at, 5) || is_op(at, 71)) && !mentioned[at[1]];
+    free(mentioned);
+    return dangling;
+}
+
 /* The switch over constant 0 and both choices of the prelude; the fraction that is left. */
 static void check_specialized(struct module m, const char *what)
 {
@@ -190,6 +204,7 @@ static void check_specialized(struct module m, const char *what)
             return;
         largest = made.count > largest ? made.count : largest;
         CHECK(count_of(made, 0, 71, 2, 1) == 0, "a specialization constant is left open");
+        CHECK(count_dangling(made) == 0, "names or decorations of what is not there");
         result = ls_spirv_specialize(made.words, made.count, constants, 4, &again.words, &again.count);
         CHECK(result == LS_SPIRV_OK && again.count == made.count, "%s: a second pass finds more", what);
         free(again.words);
