@@ -6,7 +6,7 @@
  *     loader.c   the native libraries, and the text of their codes
  *     device.c   list, open, close, finish, faults, and the table ls_opencl_backend
  *     buffer.c   memory, uploads that do not wait, scratch memory
- *     program.c  kernels: find, build, launch             cache.c  blobs on disk
+ *     program.c  kernels: find, build, launch
  *     map.c reduce.c gemm.c clblast.c move.c random.c softmax.c conv.c pool.c
  *     order.c digest.c                             the primitives
  *
@@ -16,6 +16,8 @@
 #define LOCKSTEP_OPENCL_H
 
 #define CL_TARGET_OPENCL_VERSION 120
+#include <sys/types.h>
+
 #include <CL/cl.h>
 
 #include "backend.h"
@@ -39,6 +41,8 @@ extern struct ls_clblast_functions ls_clblast;
 
 /** Opens libOpenCL once per process. On failure `message` says what to install. Any thread. */
 bool ls_cl_load(struct ls_message *message);
+/** Whether this is the process that started the driver, not a child that it forked; if not, says so. */
+bool ls_cl_here(pid_t process, struct ls_message *message);
 
 /** Opens libclblast once per process. `version` gets "1.5.3", or "" if it cannot be told. */
 bool ls_clblast_load(struct ls_message *message, char version[16]);
@@ -62,6 +66,7 @@ enum ls_cl_gemm { LS_CL_GEMM_UNDECIDED, LS_CL_GEMM_OWN, LS_CL_GEMM_CLBLAST };
 
 struct ls_cl_device {
     struct ls_device base;
+    pid_t process; /* that opened it */
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
@@ -232,18 +237,6 @@ void ls_cl_pass_extents(struct ls_cl_launch *launch, const int64_t *extents, int
 /** FNV-1a, for keys and file names. Start with `hash` = LS_CL_HASH_START. */
 #define LS_CL_HASH_START 0xcbf29ce484222325u
 uint64_t ls_cl_hash(uint64_t hash, const void *data, size_t size);
-
-/* ---- Blobs on disk: cache.c ---- */
-
-/** Fills device->cache_folder from the environment. */
-void ls_cl_cache_init(struct ls_cl_device *device);
-
-/** Reads the blob of this name. `data` is to be freed. False if there is none that is intact. */
-bool ls_cl_cache_load(const struct ls_cl_device *device, uint64_t name, void **data, size_t *size);
-
-/** Writes a blob, atomically. Failing to is no error. */
-void ls_cl_cache_store(const struct ls_cl_device *device, uint64_t name, const void *data,
-                       size_t size);
 
 /* ---- Primitives ---- */
 

@@ -37,6 +37,10 @@ ls_context *ls_open_logged(const char *device, ls_log_level least, ls_log_fn *lo
     ls->current_pool = &ls->pool;
     ls_set_log(ls, least, log, user);
     ls_scope_begin(ls);
+    if (ls->scope_count == 0) {
+        free(ls);
+        return NULL;
+    }
     const char *asked = device ? device : ls_env("LOCKSTEP_BACKEND");
     struct ls_message message = {{0}};
     ls_status status = ls_device_open(asked ? asked : "auto", &ls->device, &message);

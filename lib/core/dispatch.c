@@ -4,6 +4,9 @@
  * sizes of the buffers it names, so that no backend checks anything; counted; and, while a function
  * is being captured, recorded.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "state.h"
 
 /* ---- What a call reads and writes: the list of its buffers, and whether each is large enough ---- */
@@ -255,22 +258,36 @@ ls_status ls_copy_elements(ls_context *ls, struct ls_buffer *src, struct ls_buff
     return n > 0 ? ls_dispatch_copy_nd(ls, &args) : LS_OK;
 }
 
+/* "one_hot: index", or "gather or one_hot: index" where both looked up since the last wait. */
+static void name_lookups(const ls_context *ls, char *text, size_t size)
+{
+    size_t at = 0;
+    for (int i = 0; i < LS_LOOKUPS && ls->lookups[i] && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " or " : "", ls->lookups[i]);
+    if (at > 0 && at < size)
+        snprintf(text + at, size - at, ": index");
+}
+
 ls_status ls_check_fault(ls_context *ls)
 {
     static const char *const names[] = {
-        [LS_FAULT_GATHER] = "gather: index",
         [LS_FAULT_SCATTER_ADD] = "scatter_add: index",
         [LS_FAULT_SPARSE_XENT] = "sparse_softmax_cross_entropy: label",
     };
+    char lookup[128] = "gather: index";
     struct ls_device *device = ls->device;
     struct ls_fault fault = {0};
     if (!device->backend->fault)
         return LS_OK;
     ls_status status = device->backend->fault(device, &fault);
+    if (status == LS_OK && fault.set && fault.kind == LS_FAULT_GATHER)
+        name_lookups(ls, lookup, sizeof lookup);
+    memset(ls->lookups, 0, sizeof ls->lookups);
     if (status != LS_OK)
         return ls_fail_device(ls, status, "reading faults");
     if (!fault.set)
         return LS_OK;
-    return ls_fail(ls, LS_OUT_OF_RANGE, "%s %lld at position %lld is outside [0, %lld)", names[fault.kind],
+    return ls_fail(ls, LS_OUT_OF_RANGE, "%s %lld at position %lld is outside [0, %lld)",
+                   fault.kind == LS_FAULT_GATHER ? lookup : names[fault.kind],
                    (long long)fault.value, (long long)fault.position, (long long)fault.limit);
 }
