@@ -489,7 +489,8 @@ LS_FN canon_uint2 canon_digest_join(uint low, uint high, uint block)
     canon_uint2 result;
     uint inner = canon_mix(low ^ canon_mix(block + 0x85ebca6bu));
     result.x = canon_mix(high + inner);
-    result.y = canon_mix(inner ^ (result.x * 0xc2b2ae35u));
+    uint spread = result.x * 0xc2b2ae35u;
+    result.y = canon_mix(inner + spread);
     return result;
 }
 
