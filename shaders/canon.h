@@ -464,6 +464,36 @@ LS_FN float canon_uniform(uint word)
     return LS_TO_FLOAT(LS_INT(word >> 8)) * 5.96046448e-8f;
 }
 
+/* A bijection of words in which every bit of x reaches every bit of the result: xors with shifts of about
+ * half the width, and odd factors. */
+LS_FN uint canon_mix(uint x)
+{
+    x = (x ^ (x >> 16)) * 0x21f0aaadu;
+    x = (x ^ (x >> 15)) * 0x735a2d97u;
+    return x ^ (x >> 16);
+}
+
+/* Digests, rule 29: what element i of a block is joined with, and what a block's sum adds. */
+LS_FN uint canon_digest_key(uint i)
+{
+    return canon_mix(i + 0x9e3779b9u);
+}
+
+LS_STRUCT(canon_uint2) {
+    uint x;
+    uint y;
+};
+
+LS_FN canon_uint2 canon_digest_join(uint low, uint high, uint block)
+{
+    canon_uint2 result;
+    uint inner = canon_mix(low ^ canon_mix(block + 0x85ebca6bu));
+    result.x = canon_mix(high + inner);
+    uint spread = result.x * 0xc2b2ae35u;
+    result.y = canon_mix(inner + spread);
+    return result;
+}
+
 /* The sum of two floats, where one is not precise enough. */
 LS_STRUCT(canon_pair) {
     float high;

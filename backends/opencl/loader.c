@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "library.h"
 #include "opencl.h"
@@ -54,14 +55,28 @@ static const char *const clblast_files[] = {
     NULL,
 };
 
+bool ls_cl_here(pid_t process, struct ls_message *message)
+{
+    if (process == getpid())
+        return true;
+    snprintf(message->text, sizeof message->text,
+             "process %ld started the OpenCL driver before it forked, and the driver's threads are not in the "
+             "child; call fork before the first ls_open or ls_list_devices, or exec another program after it",
+             (long)process);
+    return false;
+}
+
 bool ls_cl_load(struct ls_message *message)
 {
     static void *library;
+    static pid_t process; /* that opened it */
     char why[256] = "";
     pthread_mutex_lock(&loading);
-    if (library == NULL)
+    if (library == NULL) {
         library = ls_library_open(cl_files, cl_functions, sizeof cl_functions / sizeof cl_functions[0],
                                &ls_cl, why, sizeof why);
+        process = getpid();
+    }
     bool loaded = library != NULL;
     pthread_mutex_unlock(&loading);
     if (!loaded)
@@ -69,7 +84,7 @@ bool ls_cl_load(struct ls_message *message)
                  "the OpenCL loader cannot be opened (%s); install ocl-icd-libopencl1 and a driver, "
                  "for example pocl-opencl-icd",
                  why);
-    return loaded;
+    return loaded && ls_cl_here(process, message);
 }
 
 /* CLBlast has no call that tells its version, but its file is named libclblast.so.1.5.3. */

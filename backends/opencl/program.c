@@ -305,6 +305,8 @@ ls_status ls_cl_queued(struct ls_cl_device *device)
     if (++device->launches < 16)
         return LS_OK;
     device->launches = 0;
+    if (!ls_cl_here(device->process, &device->base.message))
+        return LS_DEVICE_LOST;
     cl_int code = ls_cl.clFlush(device->queue);
     return code == CL_SUCCESS ? LS_OK : ls_cl_failed(device, code, "clFlush");
 }

@@ -43,7 +43,8 @@ static ls_status count(struct ls_vk_device *device, const struct ls_fill_args *a
     return status;
 }
 
-static ls_status fill_words(struct ls_vk_device *device, struct ls_buffer *dst, VkDeviceSize bytes, uint32_t word)
+ls_status ls_vk_fill_words(struct ls_vk_device *device, struct ls_buffer *dst, VkDeviceSize offset,
+                           VkDeviceSize bytes, uint32_t word)
 {
     struct ls_vk_buffer *buffer = ls_vk_buffer_of(dst);
     struct ls_vk_batch *batch;
@@ -51,7 +52,8 @@ static ls_status fill_words(struct ls_vk_device *device, struct ls_buffer *dst, 
     if (status != LS_OK)
         return status;
     ls_vk_order(device, batch, &buffer, (unsigned[]){LS_VK_WRITE}, 1);
-    ls_vk.vkCmdFillBuffer(batch->commands, buffer->piece.block->buffer, buffer->piece.offset, bytes, word);
+    ls_vk.vkCmdFillBuffer(batch->commands, buffer->piece.block->buffer, buffer->piece.offset + offset, bytes,
+                          word);
     return ls_vk_recorded(device, batch);
 }
 
@@ -68,7 +70,7 @@ ls_status ls_vk_fill(struct ls_device *base, const struct ls_fill_args *args)
     VkDeviceSize bytes = (VkDeviceSize)args->n * size, whole = bytes & ~(VkDeviceSize)3;
     ls_status status = LS_OK;
     if (whole > 0)
-        status = fill_words(device, args->dst, whole, word);
+        status = ls_vk_fill_words(device, args->dst, 0, whole, word);
     if (status != LS_OK || whole == bytes)
         return status;
     struct ls_vk_place from = {.buffer = NULL};

@@ -19,6 +19,9 @@ FORM(move, 0)
 FORM(reduce, 0)
 #include "reduce_0.spv.inc"
 };
+FORM(digest, 0)
+#include "digest_0.spv.inc"
+};
 FORM(map, 0)
 #include "map_0.spv.inc"
 };

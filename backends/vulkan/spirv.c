@@ -3,17 +3,12 @@
  * One walk to learn what the module has, one to write it again with what it lacks. The layout of a
  * module (SPIR-V specification, 2.4) is a row of sections; what is added goes to the end of one.
  */
-#include "spirv.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MAGIC = 0x07230203,
-    SWAPPED = 0x03022307,
-    HEADER = 5,
-    LARGEST_BOUND = 0x400000, /* universal limit of the specification */
+#include "spirv_words.h"
 
+enum {
     CAPABILITY_FLOAT64 = 10,
     CAPABILITY_DENORM_PRESERVE = 4464,
     CAPABILITY_PRESERVE_SPECIAL = 4466,
@@ -26,26 +21,8 @@ enum {
     MODE_ROUND_TO_EVEN = 4462,
     MODE_ROUND_TO_ZERO = 4463,
 
-    NO_CONTRACTION = 42,
-    GLSL_FMA = 50,
-
-    OP_EXTENSION = 10,
-    OP_EXT_INST_IMPORT = 11,
-    OP_EXT_INST = 12,
-    OP_ENTRY_POINT = 15,
-    OP_EXECUTION_MODE = 16,
-    OP_CAPABILITY = 17,
-    OP_TYPE_FLOAT = 22,
-    OP_TYPE_VECTOR = 23,
-    OP_FUNCTION = 54,
-    OP_DECORATE = 71,
-    OP_GROUP_DECORATE = 74,
-    OP_F_NEGATE = 127,
-    OP_F_ADD = 129,
-    OP_F_SUB = 131,
-    OP_F_MUL = 133,
-    OP_F_DIV = 136,
-    OP_FMA_KHR = 4427,
+    NO_CONTRACTION = 42, /* a decoration */
+    GLSL_FMA = 50,       /* of GLSL.std.450 */
 };
 
 /* What additions come after; everything from the types on is REST. */
@@ -77,24 +54,21 @@ struct module {
     size_t out_count;
 };
 
-static uint32_t opcode_of(const uint32_t *at) { return at[0] & 0xffffu; }
-static uint32_t length_of(const uint32_t *at) { return at[0] >> 16; }
-
 static enum section section_of(uint32_t opcode)
 {
     switch (opcode) {
     case OP_CAPABILITY: return CAPABILITIES;
     case OP_EXTENSION: return EXTENSIONS;
     case OP_EXT_INST_IMPORT: return IMPORTS;
-    case 14: /* OpMemoryModel */ return MODEL;
+    case OP_MEMORY_MODEL: return MODEL;
     case OP_ENTRY_POINT: return ENTRIES;
     case OP_EXECUTION_MODE:
     case 331: /* OpExecutionModeId */ return MODES;
-    case 2: /* OpSourceContinued, OpSource, OpSourceExtension, OpName, OpMemberName, OpString */
+    case OP_NAME:
+    case OP_MEMBER_NAME:
+    case 2: /* OpSourceContinued, OpSource, OpSourceExtension, OpString */
     case 3:
     case 4:
-    case 5:
-    case 6:
     case 7:
     case 330: /* OpModuleProcessed */ return DEBUG;
     case OP_DECORATE:
@@ -115,13 +89,32 @@ static uint32_t shortest(uint32_t opcode)
     switch (opcode) {
     case OP_CAPABILITY:
     case OP_EXTENSION:
-    case OP_GROUP_DECORATE: return 2;
+    case OP_GROUP_DECORATE:
+    case OP_NAME:
+    case OP_MEMBER_NAME:
+    case OP_TYPE_BOOL:
+    case OP_LABEL:
+    case OP_BRANCH: return 2;
     case OP_EXT_INST_IMPORT:
     case OP_EXECUTION_MODE:
     case OP_TYPE_FLOAT:
+    case OP_CONSTANT_TRUE:
+    case OP_CONSTANT_FALSE:
+    case OP_SPEC_CONSTANT_TRUE:
+    case OP_SPEC_CONSTANT_FALSE:
+    case OP_SELECTION_MERGE:
+    case OP_SWITCH:
+    case OP_PHI:
     case OP_DECORATE: return 3;
     case OP_ENTRY_POINT:
+    case OP_TYPE_INT:
     case OP_TYPE_VECTOR:
+    case OP_CONSTANT:
+    case OP_SPEC_CONSTANT:
+    case OP_SPEC_CONSTANT_OP:
+    case OP_FUNCTION_CALL:
+    case OP_LOOP_MERGE:
+    case OP_BRANCH_CONDITIONAL:
     case OP_F_NEGATE: return 4;
     case OP_EXT_INST:
     case OP_FUNCTION:
@@ -138,19 +131,19 @@ static uint32_t shortest(uint32_t opcode)
 static bool is_text(const uint32_t *at, uint32_t first, const char *text)
 {
     size_t size = strlen(text) + 1;
-    return size <= (length_of(at) - first) * sizeof *at && memcmp(at + first, text, size) == 0;
+    return size <= (spirv_length(at) - first) * sizeof *at && memcmp(at + first, text, size) == 0;
 }
 
 static bool is_id(const struct module *m, uint32_t id) { return id != 0 && id < m->bound; }
 
 static bool is_fma(const struct module *m, const uint32_t *at)
 {
-    return opcode_of(at) == OP_EXT_INST && at[4] == GLSL_FMA && (m->ids[at[3]] & GLSL) != 0;
+    return spirv_opcode(at) == OP_EXT_INST && at[4] == GLSL_FMA && (m->ids[at[3]] & GLSL) != 0;
 }
 
 static bool is_arithmetic(const struct module *m, const uint32_t *at)
 {
-    switch (opcode_of(at)) {
+    switch (spirv_opcode(at)) {
     case OP_F_NEGATE:
     case OP_F_ADD:
     case OP_F_SUB:
@@ -171,7 +164,7 @@ static bool is_replaced(const struct module *m, const uint32_t *at)
 /* A mode the module sets itself: asked for again it is one too many, its opposite a conflict. */
 static enum ls_spirv_result learn_mode(const struct module *m, const uint32_t *at)
 {
-    for (int i = 0; i < CONTROLS && length_of(at) >= 4; i++) {
+    for (int i = 0; i < CONTROLS && spirv_length(at) >= 4; i++) {
         unsigned width = at[3] == 32 ? LS_SPIRV_32 : at[3] == 64 ? LS_SPIRV_64 : 0;
         if (at[2] == controls[i].opposite && (m->widths[i] & width) != 0)
             return LS_SPIRV_CONFLICT;
@@ -181,7 +174,7 @@ static enum ls_spirv_result learn_mode(const struct module *m, const uint32_t *a
 
 static enum ls_spirv_result learn_group(struct module *m, const uint32_t *at)
 {
-    for (uint32_t i = 1; i < length_of(at); i++) {
+    for (uint32_t i = 1; i < spirv_length(at); i++) {
         if (!is_id(m, at[i]))
             return LS_SPIRV_BAD_ID;
         m->ids[at[i]] |= m->ids[at[1]] & DECORATED;
@@ -193,11 +186,11 @@ static enum ls_spirv_result learn_operation(struct module *m, const uint32_t *at
 {
     if (!is_id(m, at[1]) || !is_id(m, at[2]))
         return LS_SPIRV_BAD_ID;
-    if (opcode_of(at) != OP_EXT_INST)
+    if (spirv_opcode(at) != OP_EXT_INST)
         return LS_SPIRV_OK;
     if (!is_id(m, at[3]))
         return LS_SPIRV_BAD_ID;
-    if (is_fma(m, at) && length_of(at) != 8)
+    if (is_fma(m, at) && spirv_length(at) != 8)
         return LS_SPIRV_BAD_INSTRUCTION;
     m->any_fma |= is_replaced(m, at);
     return LS_SPIRV_OK;
@@ -205,7 +198,7 @@ static enum ls_spirv_result learn_operation(struct module *m, const uint32_t *at
 
 static enum ls_spirv_result learn(struct module *m, const uint32_t *at)
 {
-    switch (opcode_of(at)) {
+    switch (spirv_opcode(at)) {
     case OP_CAPABILITY:
         m->doubles |= at[1] == CAPABILITY_FLOAT64;
         return LS_SPIRV_OK;
@@ -224,9 +217,9 @@ static enum ls_spirv_result learn(struct module *m, const uint32_t *at)
     case OP_GROUP_DECORATE: return learn_group(m, at);
     case OP_TYPE_FLOAT:
     case OP_TYPE_VECTOR:
-        if (!is_id(m, at[1]) || (opcode_of(at) == OP_TYPE_VECTOR && !is_id(m, at[2])))
+        if (!is_id(m, at[1]) || (spirv_opcode(at) == OP_TYPE_VECTOR && !is_id(m, at[2])))
             return LS_SPIRV_BAD_ID;
-        m->ids[at[1]] |= opcode_of(at) == OP_TYPE_VECTOR ? m->ids[at[2]] & FLOAT32
+        m->ids[at[1]] |= spirv_opcode(at) == OP_TYPE_VECTOR ? m->ids[at[2]] & FLOAT32
                          : at[2] == 32                   ? FLOAT32
                                                          : 0;
         return LS_SPIRV_OK;
@@ -245,19 +238,12 @@ static enum ls_spirv_result learn_all(struct module *m)
 {
     enum section section = CAPABILITIES;
     bool functions = false;
-    for (size_t i = HEADER; i < m->count; i += length_of(m->words + i)) {
+    for (size_t i = SPIRV_HEADER; i < m->count; i += spirv_length(m->words + i)) {
         const uint32_t *at = m->words + i;
-        if (length_of(at) == 0)
-            return LS_SPIRV_BAD_INSTRUCTION;
-        if (length_of(at) > m->count - i)
-            return LS_SPIRV_TRUNCATED;
-        if (length_of(at) < shortest(opcode_of(at)))
-            return LS_SPIRV_BAD_INSTRUCTION;
-        /* Line numbers, undefined values and the like may stand among the types and later only. */
-        if (section_of(opcode_of(at)) < section)
+        if (section_of(spirv_opcode(at)) < section)
             return LS_SPIRV_BAD_ORDER;
-        section = section_of(opcode_of(at));
-        functions |= opcode_of(at) == OP_FUNCTION;
+        section = section_of(spirv_opcode(at));
+        functions |= spirv_opcode(at) == OP_FUNCTION;
         enum ls_spirv_result result = learn(m, at);
         if (result != LS_SPIRV_OK)
             return result;
@@ -279,8 +265,8 @@ static void put(struct module *m, const uint32_t *words, size_t count)
 /* The instruction after `at`, or the first if that is NULL, if it belongs to sections up to `last`. */
 static const uint32_t *next_of(const struct module *m, const uint32_t *at, enum section last)
 {
-    at = at == NULL ? m->words + HEADER : at + length_of(at);
-    return at < m->words + m->count && section_of(opcode_of(at)) <= last ? at : NULL;
+    at = at == NULL ? m->words + SPIRV_HEADER : at + spirv_length(at);
+    return at < m->words + m->count && section_of(spirv_opcode(at)) <= last ? at : NULL;
 }
 
 static void put_capability(struct module *m, uint32_t capability)
@@ -294,7 +280,7 @@ static void put_capability(struct module *m, uint32_t capability)
 static void put_extension(struct module *m, const char *name)
 {
     for (const uint32_t *at = NULL; (at = next_of(m, at, EXTENSIONS)) != NULL;)
-        if (opcode_of(at) == OP_EXTENSION && is_text(at, 1, name))
+        if (spirv_opcode(at) == OP_EXTENSION && is_text(at, 1, name))
             return;
     uint32_t text[8] = {0};
     memcpy(text, name, strlen(name));
@@ -306,7 +292,7 @@ static void put_extension(struct module *m, const char *name)
 static void put_mode(struct module *m, uint32_t entry, uint32_t mode, uint32_t width)
 {
     for (const uint32_t *at = NULL; (at = next_of(m, at, MODES)) != NULL;)
-        if (opcode_of(at) == OP_EXECUTION_MODE && length_of(at) >= 4 && at[1] == entry && at[2] == mode &&
+        if (spirv_opcode(at) == OP_EXECUTION_MODE && spirv_length(at) >= 4 && at[1] == entry && at[2] == mode &&
             at[3] == width)
             return;
     PUT(m, 4u << 16 | OP_EXECUTION_MODE, entry, mode, width);
@@ -315,7 +301,7 @@ static void put_mode(struct module *m, uint32_t entry, uint32_t mode, uint32_t w
 static void put_modes(struct module *m)
 {
     for (const uint32_t *at = NULL; (at = next_of(m, at, ENTRIES)) != NULL;)
-        for (int i = 0; i < CONTROLS && opcode_of(at) == OP_ENTRY_POINT; i++) {
+        for (int i = 0; i < CONTROLS && spirv_opcode(at) == OP_ENTRY_POINT; i++) {
             if (m->widths[i] & LS_SPIRV_32)
                 put_mode(m, at[2], controls[i].mode, 32);
             if (m->widths[i] & LS_SPIRV_64)
@@ -326,7 +312,7 @@ static void put_modes(struct module *m)
 static void put_decorations(struct module *m)
 {
     const uint32_t *end = m->words + m->count;
-    for (const uint32_t *at = m->words + HEADER; at < end; at += length_of(at))
+    for (const uint32_t *at = m->words + SPIRV_HEADER; at < end; at += spirv_length(at))
         if (is_arithmetic(m, at) && (m->ids[at[2]] & DECORATED) == 0)
             PUT(m, 3u << 16 | OP_DECORATE, at[2], NO_CONTRACTION);
 }
@@ -355,20 +341,42 @@ static void put_additions(struct module *m, enum section section)
 static void put_all(struct module *m)
 {
     m->out_count = 0;
-    put(m, m->words, HEADER);
+    put(m, m->words, SPIRV_HEADER);
     int section = CAPABILITIES;
-    for (size_t i = HEADER; i < m->count; i += length_of(m->words + i)) {
+    for (size_t i = SPIRV_HEADER; i < m->count; i += spirv_length(m->words + i)) {
         const uint32_t *at = m->words + i;
-        for (; section < (int)section_of(opcode_of(at)); section++)
+        for (; section < (int)section_of(spirv_opcode(at)); section++)
             put_additions(m, (enum section)section);
         if (is_replaced(m, at))
             PUT(m, 6u << 16 | OP_FMA_KHR, at[1], at[2], at[5], at[6], at[7]);
         else
-            put(m, at, length_of(at));
+            put(m, at, spirv_length(at));
     }
 }
 
 /* ---- */
+
+enum ls_spirv_result ls_spirv_check(const uint32_t *words, size_t count)
+{
+    if (count > 0 && words[0] == SPIRV_SWAPPED)
+        return LS_SPIRV_BYTE_ORDER;
+    if (count == 0 || words[0] != SPIRV_MAGIC)
+        return LS_SPIRV_NOT_SPIRV;
+    if (count < SPIRV_HEADER)
+        return LS_SPIRV_TRUNCATED;
+    if (words[3] == 0 || words[3] > SPIRV_LARGEST_BOUND)
+        return LS_SPIRV_BAD_ID;
+    for (size_t i = SPIRV_HEADER; i < count; i += spirv_length(words + i)) {
+        uint32_t length = spirv_length(words + i);
+        if (length == 0)
+            return LS_SPIRV_BAD_INSTRUCTION;
+        if (length > count - i)
+            return LS_SPIRV_TRUNCATED;
+        if (length < shortest(spirv_opcode(words + i)))
+            return LS_SPIRV_BAD_INSTRUCTION;
+    }
+    return LS_SPIRV_OK;
+}
 
 static enum ls_spirv_result canonicalize(struct module *m, const struct ls_spirv_options *options)
 {
@@ -398,16 +406,11 @@ enum ls_spirv_result ls_spirv_canonicalize(const uint32_t *words, size_t count,
 {
     *out = NULL;
     *out_count = 0;
-    if (count > 0 && words[0] == SWAPPED)
-        return LS_SPIRV_BYTE_ORDER;
-    if (count == 0 || words[0] != MAGIC)
-        return LS_SPIRV_NOT_SPIRV;
-    if (count < HEADER)
-        return LS_SPIRV_TRUNCATED;
-    if (words[3] == 0 || words[3] > LARGEST_BOUND)
-        return LS_SPIRV_BAD_ID;
+    enum ls_spirv_result result = ls_spirv_check(words, count);
+    if (result != LS_SPIRV_OK)
+        return result;
     struct module m = {.words = words, .count = count, .bound = words[3]};
-    enum ls_spirv_result result = canonicalize(&m, options);
+    result = canonicalize(&m, options);
     free(m.ids);
     if (result != LS_SPIRV_OK)
         return result;

@@ -33,7 +33,7 @@ struct ls_spirv_options {
     X(BYTE_ORDER, "a SPIR-V module in the other byte order")                                       \
     X(TRUNCATED, "the SPIR-V module ends inside an instruction or before its first function")     \
     X(BAD_INSTRUCTION, "a SPIR-V instruction is too short for its kind, or of length 0")           \
-    X(BAD_ID, "a SPIR-V instruction uses an id that is 0 or not below the bound of the module")    \
+    X(BAD_ID, "a SPIR-V instruction uses an id that is 0, not below the bound, or not of its kind") \
     X(BAD_ORDER, "the SPIR-V instructions are not in the order that the specification wants")      \
     X(CONFLICT, "the SPIR-V module asks for another rounding or denormal mode itself")
 
@@ -49,6 +49,18 @@ enum ls_spirv_result {
 enum ls_spirv_result ls_spirv_canonicalize(const uint32_t *words, size_t count,
                                            const struct ls_spirv_options *options, uint32_t **out,
                                            size_t *out_count);
+
+/* A constant_id of the GLSL source with its value: an integer of 32 bits, or a bool as 0 or 1. */
+struct ls_spirv_constant {
+    uint32_t id, value;
+};
+
+/* The module with these specialization constants fixed, without the branches that are then never
+ * taken and the functions that are then never called. So a shader with all rows in one switch costs the
+ * driver no more than one with a single row. Call it before ls_spirv_canonicalize; memory and errors as
+ * there. Constants of the module that are not given stay open; such that it does not have are ignored. */
+enum ls_spirv_result ls_spirv_specialize(const uint32_t *words, size_t count, const struct ls_spirv_constant *constants,
+                                         size_t constant_count, uint32_t **out, size_t *out_count);
 
 /* The sentence for a result; static. */
 const char *ls_spirv_error(enum ls_spirv_result result);

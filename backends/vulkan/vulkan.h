@@ -11,7 +11,8 @@
  *     batch.c    command buffers, barriers, submission, waiting
  *     program.c  pipelines: find, build, launch
  *     spirv.c    what the canonical arithmetic needs said in SPIR-V    trim.c  one row of the switch
- *     map.c fuse.c reduce.c gemm.c conv.c move.c random.c order.c pool.c softmax.c   the primitives
+ *     map.c fuse.c reduce.c gemm.c conv.c move.c random.c order.c pool.c softmax.c digest.c   the
+ *     primitives
  *
  * Functions return LS_OK or leave a sentence in device->base.message.
  */
@@ -264,6 +265,7 @@ static inline struct ls_vk_place ls_vk_in_buffer(struct ls_buffer *buffer, VkDev
 #define LS_VK_SHADERS(SHADER)                                                                      \
     SHADER(move, 0)                                                                                \
     SHADER(reduce, 0)                                                                              \
+    SHADER(digest, 0)                                                                              \
     SHADER(map, 1)                                                                                 \
     SHADER(gemm, 1)                                                                                \
     SHADER(conv, 1)                                                                                \
@@ -376,6 +378,10 @@ ls_status ls_vk_trim(struct ls_vk_device *device, const uint32_t *words, size_t 
     ls_status ls_vk_##name(struct ls_device *device, const struct ls_##name##_args *args);
 #include "prims.def"
 #undef PRIM
+
+/** Fills whole words; move.c. */
+ls_status ls_vk_fill_words(struct ls_vk_device *device, struct ls_buffer *dst, VkDeviceSize offset,
+                           VkDeviceSize bytes, uint32_t word);
 
 /** Runs a row on n floats in place: what gemm and conv end with. LS_ROW_NONE does nothing. */
 ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n);
