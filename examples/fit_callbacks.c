@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compile, fit, evaluate, predict, with callbacks: the first altitude. Early stopping that brings the best weights
- * back, a learning rate that falls on a plateau, a log for each epoch, files for TensorBoard, a callback of one's own,
- * and Ctrl-C, which ends the training after the current batch.
+ * back, a file of the best weights, a learning rate that falls on a plateau, a log for each epoch, files for
+ * TensorBoard, a callback of one's own, and Ctrl-C, which ends the training after the current batch, saved.
  */
 #include <signal.h>
 
@@ -69,12 +69,18 @@ int main(int argc, char **argv)
            .callbacks = LS_CALLBACKS(
                ls_early_stopping(ls, "val_loss", .patience = 3, .restore_best_weights = true, .verbose = 1),
                ls_reduce_lr_on_plateau(ls, "val_loss", .factor = 0.5, .patience = 1, .verbose = 1),
+               ls_model_checkpoint(ls, "fit_callbacks.best.safetensors", "val_loss", .save_best_only = true),
                ls_terminate_on_nan(ls),
                ls_csv_logger(ls, "fit_callbacks.csv"),
                ls_tensorboard(ls, "fit_callbacks.logs", .histogram_freq = 1),
                ls_lambda_callback(ls, .user = &watcher, .on_train_batch_end = count_step, .on_epoch_end = tell_gap)),
            .verbose = 2, .progress.file = stdout, .stop = &stop, .history = &history);
     ls_history_write_svg(history, "fit_callbacks.svg");
+    ls_save_weights(mlp, "fit_callbacks.safetensors", .optimizer = ls_model_optimizer(mlp)); /* where training ended */
+    if (stop) {
+        ls_close(&ls);
+        return 130;
+    }
 
     for (size_t i = 0; i < ls_history_epochs(history); i++)
         printf("epoch %zu: loss %.4f, val_loss %.4f, gap %.4f\n", i + 1, ls_history_value(history, "loss", i),
@@ -89,6 +95,5 @@ int main(int argc, char **argv)
     } else {
         fprintf(stderr, "fit_callbacks: %s\n", ls_error_message(ls));
     }
-    ls_status status = ls_close(&ls);
-    return stop ? 130 : status == LS_OK ? 0 : 1;
+    return ls_close(&ls) == LS_OK ? 0 : 1;
 }

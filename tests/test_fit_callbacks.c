@@ -351,6 +351,21 @@ static void test_checkpoint_files(void)
     o.path = in_folder("made/for/it/{{w}}.bin");
     perform(&s, ls_model_checkpoint_with(&o));
     CHECK(strstr(s.saved, "/made/for/it/{w}.bin") && access(in_folder("made/for/it"), F_OK) == 0, "%s", s.saved);
+    CHECK(ls_model_checkpoint(s.ls, "weights.bin") == NULL, "suffix");
+    CHECK_ERROR(s.ls, LS_INVALID_ARGUMENT, "weights.bin ends neither with .weights.h5 nor with .safetensors");
+
+    /* The weights of the best epoch, which is the second: the kernel is the number of the epoch. */
+    s.count = 3;
+    for (int i = 0; i < 3; i++)
+        s.given[i] = true, s.values[i] = i == 1 ? 0.5 : 1;
+    perform(&s, ls_model_checkpoint(s.ls, in_folder("best.safetensors"), "watched", .mode = LS_MODE_MIN,
+                                    .save_best_only = true));
+    CHECK((double)ls_item(s.kernel) == 2, "%g", (double)ls_item(s.kernel));
+    CHECK(ls_load_weights(s.model, in_folder("best.safetensors"), .optimizer = ls_model_optimizer(s.model)) == LS_OK &&
+          (double)ls_item(s.kernel) == 1, "%s", ls_error_message(s.ls));
+    perform(&s, ls_model_checkpoint(s.ls, in_folder("log.csv/best.safetensors")));
+    CHECK(ls_error(s.ls) == LS_FILE_ERROR || ls_error(s.ls) == LS_NOT_FOUND, "%s", ls_error_message(s.ls));
+    ls_clear_error(s.ls);
     ls_close(&s.ls);
 }
 

@@ -138,15 +138,16 @@ LS_API ls_callback *ls_reduce_lr_on_plateau_with(const ls_reduce_lr_options *opt
 
 typedef struct ls_model_checkpoint_options {
     ls_context *context;
-    const char *path;     /* a template: {epoch:02d} and {batch} from 1, {val_loss:.2f} of the logs; copied */
+    const char *path;     /* ends with .weights.h5 or .safetensors; a template: {epoch:02d} and {batch} from 1,
+                           * {val_loss:.2f} of the logs; copied */
     const char *monitor;  /* default "val_loss" */
     int verbose;          /* 1: says what it does */
     bool save_best_only;
     ls_monitor_mode mode;
     int64_t save_freq;    /* after every so many batches, counted through all epochs; 0: after epochs */
     double initial_value_threshold; /* the best so far; 0: none, LS_ZERO: 0 */
-    ls_status (*save)(void *user, ls_model *model, const char *path); /* how */
-    void *user;
+    ls_status (*save)(void *user, ls_model *model, const char *path); /* default ls_save_weights, with the optimizer */
+    void *user;           /* for save */
 } ls_model_checkpoint_options;
 
 /**
