@@ -37,8 +37,8 @@ static void check_numbers(const char *name, const double *values, size_t count)
     for (size_t i = 0; text && i < count; i++) {
         char *end;
         double expected = strtod(text, &end);
-        CHECK(end != text && fabs(values[i] - expected) < 5e-6 * fabs(expected) + 1e-9, "%s[%zu]: %.8g, not %.8g", name, i,
-              values[i], expected);
+        CHECK(end != text && fabs(values[i] - expected) < 5e-6 * fabs(expected) + 1e-9, "%s[%zu]: %.8g, not %.8g", name,
+              i, values[i], expected);
         text = end;
     }
     CHECK(text && strspn(text, " ") == strlen(text), "%s: more than %zu numbers: %s", name, count, text ? text : "");
@@ -161,7 +161,8 @@ static void check_fit(const char *name, int stop_at, ls_fit_options options)
     CHECK(ls_fit_with(&options) == LS_OK, "%s: %s", name, ls_error_message(p.ls));
     snprintf(key, sizeof key, "trace %s", name);
     const char *expected = line_of(key);
-    CHECK(expected && strcmp(trace.text, expected) == 0, "%s:\n%s\nnot\n%s", name, trace.text, expected ? expected : "");
+    CHECK(expected && strcmp(trace.text, expected) == 0, "%s:\n%s\nnot\n%s", name, trace.text,
+          expected ? expected : "");
     size_t epochs = ls_history_epochs(history), names = 0;
     for (size_t i = 0; i < epochs; i++)
         values[i] = ls_history_epoch(history, i);
@@ -210,7 +211,8 @@ static void write_screen(void *user, const char *text, size_t length)
         else if (c < 0x20)
             used += (size_t)sprintf(screen + used, "\\x%02x", c);
         else if (c == 0xe2 && i + 2 < length) /* the one character of three bytes */
-            used += (size_t)sprintf(screen + used, "\\u%04x", (c & 15) << 12 | (text[i + 1] & 63) << 6 | (text[i + 2] & 63)),
+            used += (size_t)sprintf(screen + used, "\\u%04x",
+                                    (c & 15) << 12 | (text[i + 1] & 63) << 6 | (text[i + 2] & 63)),
                 i += 2;
         else
             screen[used++] = (char)c;
@@ -262,14 +264,16 @@ int main(int argc, char **argv)
     const ls_class_weight classes[] = {{0, 2}, {3, 0.25f}};
     test_losses();
     check_fit("plain", -1, (ls_fit_options){.epochs = 3, .batch_size = 32});
-    check_fit("split", -1, (ls_fit_options){.epochs = 3, .batch_size = 20, .validation_split = 0.2, .validation_freq = 2});
+    check_fit("split", -1,
+              (ls_fit_options){.epochs = 3, .batch_size = 20, .validation_split = 0.2, .validation_freq = 2});
     check_fit("weights", -1, (ls_fit_options){.epochs = 2, .batch_size = 25, .sample_weight = {.index = 1},
                                               .validation_split = 0.1, .validation_batch_size = 4});
     check_fit("classes", -1, (ls_fit_options){.epochs = 2, .batch_size = 30, .class_weight = classes,
                                               .class_weight_count = 2});
     check_fit("steps", -1, (ls_fit_options){.epochs = 4, .batch_size = 30, .steps_per_epoch = 2});
     check_fit("later", -1, (ls_fit_options){.epochs = 5, .initial_epoch = 3, .batch_size = 64});
-    check_fit("stop", 1, (ls_fit_options){.epochs = 3, .batch_size = 30, .validation_split = 0.2, .validation_steps = 1});
+    check_fit("stop", 1,
+              (ls_fit_options){.epochs = 3, .batch_size = 30, .validation_split = 0.2, .validation_steps = 1});
     check_screen("bar", LS_PROGRESS_TERMINAL, (ls_fit_options){.epochs = 2, .batch_size = 20, .verbose = 1,
                                                                .validation_split = 0.2});
     check_screen("lines", LS_PROGRESS_LINES, (ls_fit_options){.epochs = 2, .batch_size = 30, .verbose = 1});

@@ -224,7 +224,8 @@ static void all_epochs(struct fit *fit)
     struct ls_run *run = &fit->run;
     int epochs = fit->options->epochs ? fit->options->epochs : 1;
     run->event.epochs = epochs;
-    run->event.steps = fit->options->steps_per_epoch ? fit->options->steps_per_epoch : fit->data.batches; /* below 1: unknown */
+    run->event.steps =
+        fit->options->steps_per_epoch ? fit->options->steps_per_epoch : fit->data.batches; /* below 1: unknown */
     run->event.epoch = fit->options->initial_epoch;
     ls_logs begin = {0};
     if (!ls_run_hook(run, LS_HOOK_on_train_begin, &begin))

@@ -38,8 +38,10 @@ ls_status ls_monitor_begin(struct ls_monitor *monitor, const char *who, const ls
     if (monitor->mode == LS_MODE_MAX)
         direction = 1;
     if (!direction)
-        return ls_fail(ls_layer_context(event->model), LS_INVALID_ARGUMENT, "%s: nobody knows whether %s is better when "
-                       "it is smaller or larger; give .mode = LS_MODE_MIN or LS_MODE_MAX", who, monitor->name);
+        return ls_fail(ls_layer_context(event->model), LS_INVALID_ARGUMENT,
+                       "%s: nobody knows whether %s is better when "
+                       "it is smaller or larger; give .mode = LS_MODE_MIN or LS_MODE_MAX",
+                       who, monitor->name);
     monitor->larger = direction > 0;
     monitor->has_best = 0;
     monitor->best = NAN;
@@ -187,8 +189,11 @@ ls_callback *ls_early_stopping_with(const ls_early_stopping_options *o)
         free_stopper(s);
         return NULL;
     }
-    const struct ls_callback_number numbers[] = {{"wait", &s->wait}, {"best", &s->monitor.best}, {"has_best", &s->monitor.has_best},
-                                                 {"best_epoch", &s->best_epoch}, {"stopped_epoch", &s->stopped_epoch}};
+    const struct ls_callback_number numbers[] = {{"wait", &s->wait},
+                                                 {"best", &s->monitor.best},
+                                                 {"has_best", &s->monitor.has_best},
+                                                 {"best_epoch", &s->best_epoch},
+                                                 {"stopped_epoch", &s->stopped_epoch}};
     memcpy(callback->numbers, numbers, sizeof numbers);
     return callback;
 }
@@ -277,8 +282,10 @@ ls_callback *ls_reduce_lr_on_plateau_with(const ls_reduce_lr_options *o)
         free(r);
         return NULL;
     }
-    const struct ls_callback_number numbers[] = {
-        {"wait", &r->wait}, {"best", &r->monitor.best}, {"has_best", &r->monitor.has_best}, {"cooldown_counter", &r->cooldown_counter}};
+    const struct ls_callback_number numbers[] = {{"wait", &r->wait},
+                                                 {"best", &r->monitor.best},
+                                                 {"has_best", &r->monitor.has_best},
+                                                 {"cooldown_counter", &r->cooldown_counter}};
     memcpy(callback->numbers, numbers, sizeof numbers);
     return callback;
 }

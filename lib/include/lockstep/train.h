@@ -28,7 +28,7 @@ extern "C" {
 
 /* ---- compile ---- */
 
-/** The loss of one output. {ls_huber_with, .delta = 2} or {ls_sparse_categorical_crossentropy_with, .from_logits = true} */
+/** The loss of one output: {ls_huber_with, .delta = 2}. */
 typedef struct ls_loss {
     ls_loss_function *function; /* of losses.h, or one of one's own */
     bool from_logits;
