@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compile, fit, evaluate, predict, with callbacks: the first altitude. Early stopping that brings the best weights
- * back, a learning rate that falls on a plateau, a log for each epoch, files for TensorBoard, a callback of one's own,
- * and Ctrl-C, which ends the training after the current batch.
+ * back, a file of the best weights, a learning rate that falls on a plateau, a log for each epoch, files for
+ * TensorBoard, a callback of one's own, and Ctrl-C, which ends the training after the current batch, saved.
  */
 #include "options.h"
 
@@ -59,6 +59,7 @@ int main(int argc, char **argv)
            .callbacks = LS_CALLBACKS(
                ls_early_stopping(ls, "val_loss", .patience = 3, .restore_best_weights = true, .verbose = 1),
                ls_reduce_lr_on_plateau(ls, "val_loss", .factor = 0.5, .patience = 1, .verbose = 1),
+               ls_model_checkpoint(ls, "fit_callbacks.best.safetensors", "val_loss", .save_best_only = true),
                ls_terminate_on_nan(ls),
                ls_csv_logger(ls, "fit_callbacks.csv"),
                ls_tensorboard(ls, "fit_callbacks.logs", .histogram_freq = 1),

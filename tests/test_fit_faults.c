@@ -64,7 +64,8 @@ static ls_status run(ls_context *ls, char *text)
     ls_set_random_seed(ls, 5);
     ls_tensor x = ls_random_normal(ls, LS_SHAPE(SAMPLES, FEATURES), 0, 1);
     ls_tensor y = ls_sum(x, (int[]){1}, 1, true), weight = ls_ones(ls, LS_FLOAT32, LS_SHAPE(SAMPLES));
-    ls_model *model = ls_sequential(ls, "m", (ls_layer *[]){ls_dense(ls, 4, .activation = LS_RELU), ls_dense(ls, 1), NULL});
+    ls_model *model =
+        ls_sequential(ls, "m", (ls_layer *[]){ls_dense(ls, 4, .activation = LS_RELU), ls_dense(ls, 1), NULL});
     ls_optimizer *adam = ls_adam(ls);
     ls_metric *error = ls_loss_metric(ls, ls_mean_absolute_error_with, "error");
     ls_callback *callbacks[] = {
@@ -99,7 +100,8 @@ static void check_again(ls_context *ls, const char *what, const char *truth)
     char text[32] = "";
     CHECK(begun == ended, "%s: began %d times and ended %d times", what, begun, ended);
     ls_clear_error(ls);
-    CHECK(run(ls, text) == LS_OK && strcmp(text, truth) == 0, "%s: afterwards %s, %s", what, text, ls_error_message(ls));
+    CHECK(run(ls, text) == LS_OK && strcmp(text, truth) == 0, "%s: afterwards %s, %s", what, text,
+          ls_error_message(ls));
 }
 
 static void device_faults(const char *kind, const char *truth)
