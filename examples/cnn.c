@@ -81,10 +81,7 @@ int main(int argc, char **argv)
     ls_set_random_seed(ls, options.seed);
 
     ls_dataset *train_set, *validation, *test; /* images (28, 28) uint8, labels () int32 */
-    if (options.synthetic)
-        ls_synthetic_images(ls, options.seed, &train_set, &validation, &test);
-    else
-        ls_fashion_mnist(ls, &train_set, &validation, &test);
+    load_images(ls, &options, &train_set, &validation, &test);
     train_set = ls_dataset_batch(ls_dataset_shuffle(train_set), BATCH);
     test = ls_dataset_batch(test, BATCH);
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lockstep/lockstep.h>
+
 struct options {
     int epochs;
     long long steps; /* stop after so many, in all epochs together */
@@ -68,6 +70,16 @@ static void read_options(int argc, char **argv, struct options *options)
             exit(help ? 0 : 2);
         }
     }
+}
+
+/* Fashion-MNIST, or with --synthetic what looks like it: images (28, 28) uint8, labels () int32. */
+static inline void load_images(ls_context *ls, const struct options *options, ls_dataset **train,
+                               ls_dataset **validation, ls_dataset **test)
+{
+    if (options->synthetic)
+        ls_synthetic_images(ls, options->seed, train, validation, test);
+    else
+        ls_fashion_mnist(ls, train, validation, test);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What TensorFlow's guides show of GradientTape, with the numbers that they print. Larger ones of their
- * examples: saliency.c, gradient_penalty.c, maml.c.
+ * examples: saliency.c, wgan_gp.c, maml.c.
  */
 #include <stdio.h>
 

@@ -27,7 +27,10 @@
 /* Adding this to |x| < 2^22 rounds x to an integer, which then sits in the low bits. */
 #define LS_ROUNDER 12582912.0f
 
-/* ---- what a device may lack: fma, division, square root ---- */
+/* ---- what a device may lack: fma, division, square root ----
+ *
+ * Each is native, or emulated where LS_EMULATE_FMA, LS_EMULATE_DIV, LS_EMULATE_SQRT say so. A prelude
+ * with LS_CHOOSE has the quotient and the root both ways and chooses when the kernel is built. */
 
 #if LS_EMULATE_FMA == 2
 
@@ -251,7 +254,15 @@ LS_FN float canon_divide(float a, float b)
     return LS_FLOAT(bits ^ ((LS_BITS(a) ^ LS_BITS(b)) & 0x80000000u));
 }
 
+#if defined(LS_CHOOSE)
+LS_FN float canon_chosen_divide(float a, float b)
+{
+    LS_CHOOSE(LS_NATIVE_DIVISION, LS_DIV_NATIVE(a, b), canon_divide(a, b))
+}
+#define LS_DIV(a, b) canon_chosen_divide(a, b)
+#else
 #define LS_DIV(a, b) canon_divide(a, b)
+#endif
 #else
 #define LS_DIV(a, b) LS_DIV_NATIVE(a, b)
 #endif
@@ -286,7 +297,15 @@ LS_FN float canon_square_root(float x)
     return LS_FLOAT(bits);
 }
 
+#if defined(LS_CHOOSE)
+LS_FN float canon_chosen_square_root(float a)
+{
+    LS_CHOOSE(LS_NATIVE_ROOT, LS_SQRT_NATIVE(a), canon_square_root(a))
+}
+#define LS_SQRT(a) canon_chosen_square_root(a)
+#else
 #define LS_SQRT(a) canon_square_root(a)
+#endif
 #else
 #define LS_SQRT(a) LS_SQRT_NATIVE(a)
 #endif
@@ -443,6 +462,36 @@ LS_FN canon_uint4 canon_philox(uint c0, uint c1, uint c2, uint c3, uint key0, ui
 LS_FN float canon_uniform(uint word)
 {
     return LS_TO_FLOAT(LS_INT(word >> 8)) * 5.96046448e-8f;
+}
+
+/* A bijection of words in which every bit of x reaches every bit of the result: xors with shifts of about
+ * half the width, and odd factors. */
+LS_FN uint canon_mix(uint x)
+{
+    x = (x ^ (x >> 16)) * 0x21f0aaadu;
+    x = (x ^ (x >> 15)) * 0x735a2d97u;
+    return x ^ (x >> 16);
+}
+
+/* Digests, rule 29: what element i of a block is joined with, and what a block's sum adds. */
+LS_FN uint canon_digest_key(uint i)
+{
+    return canon_mix(i + 0x9e3779b9u);
+}
+
+LS_STRUCT(canon_uint2) {
+    uint x;
+    uint y;
+};
+
+LS_FN canon_uint2 canon_digest_join(uint low, uint high, uint block)
+{
+    canon_uint2 result;
+    uint inner = canon_mix(low ^ canon_mix(block + 0x85ebca6bu));
+    result.x = canon_mix(high + inner);
+    uint spread = result.x * 0xc2b2ae35u;
+    result.y = canon_mix(inner + spread);
+    return result;
 }
 
 /* The sum of two floats, where one is not precise enough. */

@@ -1,7 +1,10 @@
 /* What GLSL 450 needs so that canon.h, and kernels written on top of it, can be read as GLSL.
  *
- * GLSL promises no fused fma(): the self-test decides, else define LS_EMULATE_FMA as 1 (needs
- * shaderFloat64) or 2. Never compile with glslc -O; see canon.md, section 4. */
+ * GLSL promises no fused fma(), no correctly rounded division and no root: the self-test finds out what a
+ * device has. A shader is compiled three times, with LS_EMULATE_FMA 0 (native), 1 (by doubles: declares
+ * the capability Float64, so for devices with shaderFloat64 only) and 2 (by integers, for any device);
+ * division and root are chosen by two specialization constants, native unless they are set to false.
+ * Never compile with glslc -O: it fuses. Load through backends/vulkan/spirv.h. See docs/vulkan.md. */
 #ifndef LS_PRELUDE_GLSL_H
 #define LS_PRELUDE_GLSL_H
 
@@ -28,6 +31,15 @@ uint ls_mulhi(uint a, uint b)
     return high;
 }
 #define LS_MULHI(a, b) ls_mulhi(a, b)
+
+layout(constant_id = 1000) const bool LS_NATIVE_DIVISION = true;
+layout(constant_id = 1001) const bool LS_NATIVE_ROOT = true;
+#define LS_EMULATE_DIV 1
+#define LS_EMULATE_SQRT 1
+#define LS_CHOOSE(native, value, emulated)                                                         \
+    if (native)                                                                                    \
+        return value;                                                                              \
+    return emulated;
 
 #if !defined(LS_EMULATE_FMA)
 #define LS_EMULATE_FMA 0

@@ -155,6 +155,7 @@ int main(int argc, char **argv)
         networks(&s, ls, reference);
         suite_part(&s, "networks");
         suite_errors(&s, ls);
+        suite_arguments(&s, ls);
         suite_arrays(&s, ls);
         suite_part(&s, "errors");
         suite_check(&s, ls_error(ls) == LS_OK, "the context", "ends in error: %s", ls_error_message(ls));

@@ -5,27 +5,32 @@
     expect_output.py [--write] EXPECTED PROGRAM [ARGUMENT ...]
 
 Exits with 1 and a diff when they differ, with 77 (skipped) when the device that LOCKSTEP_BACKEND names is
-not there and LOCKSTEP_TEST_REQUIRE does not name EXPECT_DEVICE. --write makes the file.
+not there and LOCKSTEP_TEST_REQUIRE does not name EXPECT_DEVICE. --write makes the file. Lines with a
+progress bar are left out: they contain times.
 """
 import difflib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 
 def main(arguments):
     write = arguments[0] == "--write"
     expected, command = Path(arguments[write]), arguments[write + 1:]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    command[0] = str(Path(command[0]).resolve())
+    with tempfile.TemporaryDirectory() as folder: # for the files that it writes
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=250, cwd=folder)
     device = os.environ.get("EXPECT_DEVICE")
     if device and ran.returncode and ("there is no OpenCL" in ran.stderr or "libOpenCL" in ran.stderr):
         required = device in os.environ.get("LOCKSTEP_TEST_REQUIRE", "").split(",")
         print(ran.stderr, file=sys.stderr)
         return 1 if required else 77
+    printed = [line for line in ran.stdout.splitlines() if "/step - " not in line]
     if write:
-        expected.write_text(ran.stdout)
-    lines = expected.read_text().splitlines(), ran.stdout.splitlines()
+        expected.write_text("".join(line + "\n" for line in printed))
+    lines = expected.read_text().splitlines(), printed
     difference = list(difflib.unified_diff(*lines, str(expected), " ".join(command), lineterm=""))
     print("\n".join(difference), ran.stderr, sep="\n")
     good = not difference and ran.returncode == 0

@@ -71,9 +71,9 @@ struct graph {
 /** The rows, and how many there are. */
 const struct row *graph_row(int i);
 int graph_row_count(void);
-/** Those of graphs_more.c, which are among them. */
-extern const struct row graph_more_rows[];
-extern const int graph_more_count;
+/** Those of graphs_more.c and graphs_networks.c, which are among them. */
+extern const struct row graph_more_rows[], graph_network_rows[];
+extern const int graph_more_count, graph_network_count;
 
 /* ---- For plans ---- */
 
@@ -123,6 +123,12 @@ void graph_eval(const struct graph *g, double (*value)[MOST_ELEMENTS]);
  * same for one `drawing`, so that rounding can be imitated and magnified. 0: it computes exactly again.
  */
 void graph_disturb(double amplitude, int drawing);
+
+/**
+ * For evals of ops that round within: `x` disturbed likewise. `place` tells the values of one eval apart. Where
+ * an op's steps cancel each other, its arguments' rounding says nothing of its own.
+ */
+double graph_inside(double x, int64_t place);
 
 /** Whether a later node reads node i. */
 bool graph_reads(const struct graph *g, int i);

@@ -215,7 +215,7 @@ static ls_tensor call_normalize(const struct node *n, const ls_tensor *in)
                       : ls_layer_normalization(in[0], n->axis, in[1], in[2], 0.5f);
 }
 
-/* ---- Attention; flag: causal ---- */
+/* ---- Attention; flags: causal, scaled by 3/4; a fourth input is the mask ---- */
 
 static bool plan_attention(struct graph *g, struct node *n)
 {
@@ -225,9 +225,13 @@ static bool plan_attention(struct graph *g, struct node *n)
     n->flag[0] = draw(g, 2);
     key.dim[key.rank - 2] = value.dim[key.rank - 2] = 1 + draw(g, 4);
     n->shape.dim[n->shape.rank - 1] = value.dim[value.rank - 1] = 1 + draw(g, 4);
-    /* With equal keys or equal values derivatives are 0 by cancellation: only rounding within the op would be left. */
-    return also(g, n, key, -1, 1) && g->node[n->in[1]].source != FILL && also(g, n, value, -2, 2) &&
-           g->node[n->in[2]].source != FILL;
+    if (!also(g, n, key, -1, 1) || !also(g, n, value, -2, 2))
+        return false;
+    ls_shape mask = LS_SHAPE(n->shape.dim[n->shape.rank - 2], key.dim[key.rank - 2]);
+    n->flag[1] = draw(g, 2);
+    if (draw(g, 2))
+        n->in[n->inputs++] = fresh(g, LS_BOOL, mask, 0, 2);
+    return n->in[n->inputs - 1] >= 0;
 }
 
 static void eval_attention(const struct node *n, const struct array *in, struct array *out)
@@ -236,23 +240,30 @@ static void eval_attention(const struct node *n, const struct array *in, struct 
     int64_t queries = n->shape.dim[last - 1], keys = in[1].shape.dim[last - 1], e = n->shape.dim[last];
     int64_t d = in[0].shape.dim[last];
     for (int64_t o = 0; o < out->n; o++) {
-        int64_t batch = o / e / queries, q = o / e % queries;
-        double sum = 0, all = 0;
+        int64_t batch = o / e / queries, q = o / e % queries, row = batch * queries + q;
+        double weight[MOST_ELEMENTS] = {0}, sum = 0;
         for (int64_t k = 0; k < keys && (!n->flag[0] || k <= q); k++) {
             double score = 0;
+            if (n->inputs > 3 && in[3].x[q * keys + k] == 0)
+                continue;
             for (int64_t i = 0; i < d; i++)
-                score += in[0].x[(batch * queries + q) * d + i] * in[1].x[(batch * keys + k) * d + i];
-            double weight = exp(score / sqrt((double)d));
-            sum += weight;
-            all += weight * in[2].x[(batch * keys + k) * e + o % e];
+                score += in[0].x[row * d + i] * in[1].x[(batch * keys + k) * d + i];
+            score *= n->flag[1] ? 0.75 : 1 / sqrt((double)d);
+            sum += weight[k] = exp(graph_inside(score, 2 * (row * keys + k)));
         }
-        out->x[o] = all / sum;
+        out->x[o] = 0; /* for a query that may see nothing too */
+        for (int64_t k = 0; k < keys && sum > 0; k++)
+            out->x[o] += graph_inside(weight[k], 2 * (row * keys + k) + 1) / sum * in[2].x[(batch * keys + k) * e + o % e];
     }
 }
 
 static ls_tensor call_attention(const struct node *n, const ls_tensor *in)
 {
-    return ls_attention(in[0], .key = in[1], .value = in[2], .causal = n->flag[0]);
+    ls_attention_options options = {.query = in[0], .key = in[1], .value = in[2], .causal = n->flag[0]};
+    options.scale = n->flag[1] ? 0.75f : 0;
+    if (n->inputs > 3)
+        options.mask = in[3];
+    return ls_attention_with(&options);
 }
 
 /* ---- Windows over one dimension of (batch, length, channels): begin: stride, dilation, cells before ---- */

@@ -1006,9 +1006,12 @@ enum { LISTED = sizeof listed / sizeof *listed };
 
 enum { HERE = LISTED + sizeof others / sizeof *others };
 
-int graph_row_count(void) { return HERE + graph_more_count; }
+int graph_row_count(void) { return HERE + graph_more_count + graph_network_count; }
 
 const struct row *graph_row(int i)
 {
-    return i < LISTED ? listed[i] : i < HERE ? &others[i - LISTED] : &graph_more_rows[i - HERE];
+    if (i < HERE)
+        return i < LISTED ? listed[i] : &others[i - LISTED];
+    i -= HERE;
+    return i < graph_more_count ? &graph_more_rows[i] : &graph_network_rows[i - graph_more_count];
 }

@@ -44,6 +44,9 @@ void suite_networks(struct suite *s, ls_context *ls, struct golden_trace *trace)
 /** What a user can do wrong, section E of the house's list: status, message, nothing lost. */
 void suite_errors(struct suite *s, ls_context *ls);
 
+/** Pointers to nothing, and numbers that an op cannot take. */
+void suite_arguments(struct suite *s, ls_context *ls);
+
 /** The same for the ops of golden_arrays.c, and that they can be captured. */
 void suite_arrays(struct suite *s, ls_context *ls);
 

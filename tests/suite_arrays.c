@@ -38,7 +38,7 @@ static void shapes(struct suite *s, ls_context *ls)
     expect(s, ls, LS_SHAPE_MISMATCH, "split: the 2 sizes along axis 1 of (3, 4) do not add up to 4");
     suite_check(s, ls_unstack(a, 0, parts, 2) == LS_SHAPE_MISMATCH, "unstack", "no error");
     expect(s, ls, LS_SHAPE_MISMATCH, "unstack: axis 0 of (3, 4) gives 3 tensors, not 2");
-    REFUSED(ls_flip(a, (int[]){0, 0}, 2), LS_INVALID_ARGUMENT, "flip: axis 0 stands there twice");
+    REFUSED(ls_flip(a, (int[]){0, 0}, 2), LS_INVALID_ARGUMENT, "flip: axis 0 of (3, 4) is named twice");
     REFUSED(ls_roll(a, 1, 5), LS_INVALID_ARGUMENT, "roll: axis 5");
     REFUSED(ls_tile(a, many), LS_INVALID_ARGUMENT, "tile: axis 1 of (3, 4) cannot be repeated");
     REFUSED(ls_repeat(a, -1, 0), LS_INVALID_ARGUMENT, "repeat: axis 0 of (3, 4) cannot be repeated -1");
@@ -46,7 +46,7 @@ static void shapes(struct suite *s, ls_context *ls)
     REFUSED(ls_pad(i, .before = ten, .value = 1.0f), LS_DTYPE_MISMATCH, "pad with a value: needs float32");
     REFUSED(ls_all(a, NULL, 0, false), LS_DTYPE_MISMATCH, "all: needs bool");
     REFUSED(ls_prod(a, (int[]){2}, 1, false), LS_INVALID_ARGUMENT, "prod: axis 2");
-    REFUSED(ls_var(a, (int[]){0, 0}, 2, false), LS_INVALID_ARGUMENT, "var: axis 0 stands there twice");
+    REFUSED(ls_var(a, (int[]){0, 0}, 2, false), LS_INVALID_ARGUMENT, "var: axis 0 of (3, 4) is named twice");
     REFUSED(ls_std(i, NULL, 0, false), LS_DTYPE_MISMATCH, "std: needs float32");
     REFUSED(ls_norm(a, (ls_norm_order)9, NULL, 0, false), LS_INVALID_ARGUMENT, "norm: unknown order 9");
     REFUSED(ls_norm(none, LS_NORM_INFINITY, (int[]){1}, 1, false), LS_INVALID_ARGUMENT, "no elements");

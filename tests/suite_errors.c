@@ -178,6 +178,10 @@ static void handles(struct suite *s, ls_context *ls)
     float x[2];
     ls_add(a, foreign);
     expect(s, ls, LS_FOREIGN_HANDLE, "another context", "a foreign handle");
+    expect(s, other, LS_FOREIGN_HANDLE, "add: input 1", "a foreign handle, there");
+    ls_add(foreign, a);
+    expect(s, ls, LS_FOREIGN_HANDLE, "add: input 1", "a foreign handle first");
+    ls_clear_error(other);
     ls_close(&other);
     ls_scope_begin(ls);
     old = ls_exp(a);
@@ -227,7 +231,7 @@ static void indices(struct suite *s, ls_context *ls)
     expect(s, ls, LS_OUT_OF_RANGE, "label 12 at position 2 is outside [0, 10)", "a label out of range");
     ls_one_hot(low, 5);
     suite_check(s, ls_synchronize(ls) == LS_OUT_OF_RANGE, "one_hot", "no error");
-    expect(s, ls, LS_OUT_OF_RANGE, "index -1 at position 1 is outside [0, 5)", "one_hot out of range");
+    expect(s, ls, LS_OUT_OF_RANGE, "one_hot: index -1 at position 1 is outside [0, 5)", "one_hot out of range");
     suite_check(s, ls_read(ls_gather(table, ls_arange(ls, 4), 0), x, sizeof x) == LS_OK, "after a fault", "%s",
                 ls_error_message(ls));
 }
@@ -256,10 +260,31 @@ static void tapes(struct suite *s, ls_context *ls)
     }
     suite_check(s, ls_gradient(steps, y, &x, 1, &g) == LS_NO_GRADIENT, "floor", "has a gradient");
     expect(s, ls, LS_NO_GRADIENT, "floor has no gradient", "floor");
+    ls_clear_error(ls);
+    LS_TAPE(whole, ls) {
+        ls_watch(whole, x);
+        y = ls_mul(ls_cast(ls_greater(x, ls_scalar(ls, 0.0f)), LS_FLOAT32), ls_scalar(ls, 3.0f));
+    }
+    suite_check(s, ls_gradient(whole, y, &x, 1, &g) == LS_OK && ls_is_nil(g), "greater", "its way back does not end");
+    suite_check(s, strstr(ls_gradient_reason(whole, x), "only reached through greater, which has no gradient"), "greater",
+                "\"%s\"", ls_gradient_reason(whole, x));
+    LS_TAPE(signs, ls) {
+        ls_watch(signs, x);
+        y = ls_sign(x);
+    }
+    suite_check(s, ls_gradient(signs, y, &x, 1, &g) == LS_OK && ls_item(g) == 0.0f, "sign", "its gradient is not 0");
+    ls_tensor base = ls_fill(ls, LS_SHAPE(1), -1e20f), exponent = ls_fill(ls, LS_SHAPE(1), 2.0f);
+    LS_TAPE(power, ls) {
+        ls_watch(power, exponent);
+        y = ls_pow(base, exponent);
+    }
+    ls_gradient(power, y, &exponent, 1, &g);
+    suite_check(s, ls_item(g) == 0.0f, "pow", "of (-1e20, 2) has gradient %g to the exponent", (double)ls_item(g));
     ls_tape_destroy(&tape);
     ls_tape_destroy(&tape);
     ls_tape_destroy(&steps);
-    suite_check(s, ls_gradient(NULL, y, &x, 1, &g) != LS_INTERNAL, "gradient", "of no tape");
+    suite_check(s, ls_gradient(NULL, y, &x, 1, &g) == LS_INVALID_ARGUMENT, "gradient", "of no tape");
+    expect(s, ls, LS_INVALID_ARGUMENT, "gradient: the tape is NULL", "gradient of no tape");
     suite_check(s, ls_assign(x, y) == LS_INVALID_ARGUMENT, "assign", "to a tensor");
     expect(s, ls, LS_INVALID_ARGUMENT, "not a variable", "assign to a tensor");
     ls_tensor v = ls_variable(ls_ones(ls, LS_FLOAT32, LS_SHAPE(3)), "weights", true);

@@ -659,6 +659,35 @@ static void randoms(struct duel *d, int64_t n)
     }
 }
 
+/* One call with inputs of every type; -0 must count as +0, also where the device only moves bits. */
+static void digests(struct duel *d, int64_t n)
+{
+    static const ls_dtype types[] = {LS_FLOAT32, LS_INT32, LS_FLOAT16, LS_UINT8, LS_BFLOAT16, LS_BOOL, LS_FLOAT32, LS_FLOAT32};
+    struct array in[LS_DIGEST_INPUTS], out = make(d, LS_INT32, 2 * LS_DIGEST_INPUTS + 3, PLAIN, 0, 0);
+    struct ls_digest_args args = {.inputs = LS_DIGEST_INPUTS, .at = 2};
+    char name[64];
+    snprintf(name, sizeof name, "digest n=%lld", (long long)n);
+    for (int i = 0; i < LS_DIGEST_INPUTS; i++) {
+        int64_t size = i == 6 ? 0 : i == 7 ? n + 1 : n;
+        in[i] = make(d, types[i], size, i == 7 ? SPECIAL : ORDER, -2, 2);
+        args.input[i] = (struct ls_digest_input){NULL, types[i], size};
+    }
+    for (int side = 0; side < 2; side++) { /* the zeros of the last input have another sign on each device */
+        uint32_t zero = side ? 0x80000000u : 0;
+        d->device[side]->backend->write(d->device[side], in[7].on[side], (size_t)n * 4, &zero, 4);
+    }
+    for (int pass = 0; pass < 2; pass++)
+        DUEL(digest, name, {
+            for (int i = 0; i < LS_DIGEST_INPUTS; i++)
+                args.input[i].buffer = in[i].on[k];
+            args.dst = out.on[k];
+        });
+    compare(d, &out, LS_INT32, out.n, name);
+    for (int i = 0; i < LS_DIGEST_INPUTS; i++)
+        drop(d, &in[i]);
+    drop(d, &out);
+}
+
 static void softmaxes(struct duel *d, int64_t outer, int64_t r)
 {
     char name[64];
@@ -754,6 +783,7 @@ void suite_primitives(struct suite *s)
                 halves(d, sizes[i], pattern);
             fills(d, sizes[i]);
             randoms(d, sizes[i]);
+            digests(d, sizes[i]);
             if (sizes[i] <= 4097) {
                 softmaxes(d, 3, sizes[i]);
                 if (affordable(d, sizes[i] * 10))

@@ -147,6 +147,50 @@ static void test_batches(void)
     CHECK(!batched && ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
 }
 
+static void test_position(void)
+{
+    static int32_t whole[3][COUNT], resumed[COUNT];
+    ls_dataset *plain = make_numbers(), *first = ls_dataset_batch(ls_dataset_shuffle(plain, 99, .seed = 3), 10);
+    ls_dataset *second = ls_dataset_batch(ls_dataset_shuffle(plain, 99, .seed = 3), 10);
+    ls_dataset_position middle = {{0}}, end = {{0}}, bad;
+    for (int epoch = 0; epoch < 3; epoch++) {
+        size_t count = 0;
+        LS_FOR_BATCHES(batch, first) {
+            ls_read(batch.x, whole[epoch] + count, (size_t)batch.size * 4);
+            count += (size_t)batch.size;
+            if (epoch == 1 && batch.index == 36)
+                ls_dataset_save_position(first, &middle);
+        }
+        if (epoch == 1)
+            ls_dataset_save_position(first, &end);
+    }
+    CHECK(ls_dataset_restore_position(second, &middle) == LS_OK, "%s", ls_error_message(ls));
+    int64_t index = 37;
+    LS_FOR_BATCHES(batch, second) {
+        CHECK(batch.index == index, "batch %lld, not %lld", (long long)batch.index, (long long)index);
+        ls_read(batch.x, resumed + 10 * index++, (size_t)batch.size * 4);
+    }
+    CHECK(memcmp(resumed + 370, whole[1] + 370, (COUNT - 370) * 4) == 0, "other elements after the middle");
+    CHECK(read_epoch(second, resumed) == COUNT && memcmp(resumed, whole[2], sizeof resumed) == 0, "the epoch after it");
+    CHECK(ls_dataset_restore_position(second, &end) == LS_OK && read_epoch(second, resumed) == COUNT &&
+          memcmp(resumed, whole[2], sizeof resumed) == 0, "from the end of an epoch");
+
+    for (int bit = 0; bit < 8 * LS_POSITION_BYTES; bit++) {
+        bad = middle;
+        bad.bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        CHECK(ls_dataset_restore_position(second, &bad) == LS_BAD_FILE, "bit %d", bit);
+        ls_clear_error(ls);
+    }
+    ls_dataset_restore_position(ls_dataset_batch(ls_dataset_shuffle(plain, 99, .seed = 4), 10), &middle);
+    CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "another pipeline");
+    ls_tensor x = ls_arange(ls, COUNT);
+    ls_dataset *changed = ls_dataset_from_tensors(x, ls_add(x, ls_int_scalar(ls, 8)));
+    ls_dataset_restore_position(ls_dataset_batch(ls_dataset_shuffle(changed, 99, .seed = 3), 10), &middle);
+    CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "elements are not those");
+    CHECK(ls_dataset_save_position(NULL, &bad) == LS_INVALID_ARGUMENT, "NULL");
+    CHECK(ls_dataset_wait_seconds(first) > 0 && ls_dataset_report_waiting(first) > 0, "no time was spent");
+}
+
 static void test_synthetic(void)
 {
     ls_dataset *train, *test;
@@ -167,6 +211,7 @@ int main(int argc, char **argv)
     LS_SCOPE(ls) {
         test_shuffle();
         test_batches();
+        test_position();
         test_synthetic();
     }
     CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));

@@ -185,6 +185,29 @@ static void host_faults(float truth)
     printf("host allocations: %d failed in turn, %d of them without harm\n", met, quiet);
 }
 
+/* A scope that could not be begun: its end, and keeping in it, leave the scopes around it alone. */
+static void scope_faults(void)
+{
+    enum { DEPTH = 40 };
+    ls_context *ls = ls_open("reference");
+    ls_scope_begin(ls);
+    ls_tensor x = ls_scalar(ls, 5.0f);
+    host_countdown = 1;
+    for (int i = 0; i < DEPTH; i++)
+        ls_scope_begin(ls);
+    CHECK(host_countdown == 0 && ls_error(ls) == LS_OUT_OF_MEMORY, "%s", ls_error_message(ls));
+    ls_clear_error(ls);
+    ls_tensor inside = ls_keep(ls_scalar(ls, 6.0f)); /* of the innermost scope that there is */
+    CHECK(ls_item(inside) == 6.0f, "kept: %s", ls_error_message(ls));
+    for (int i = 0; i < DEPTH; i++)
+        CHECK(ls_scope_end(ls) == LS_OK, "end %d: %s", i, ls_error_message(ls));
+    CHECK(ls_item(x) == 5.0f, "the outer scope was ended: %s", ls_error_message(ls));
+    CHECK(ls_scope_end(ls) == LS_OK && ls_get_stats(ls).live_tensors == 0, "%s", ls_error_message(ls));
+    CHECK(ls_scope_end(ls) == LS_INVALID_ARGUMENT, "one end too many");
+    ls_clear_error(ls);
+    CHECK(ls_close(&ls) == LS_OK, "close");
+}
+
 int main(int argc, char **argv)
 {
     float truth = 0.0f;
@@ -195,7 +218,9 @@ int main(int argc, char **argv)
     device_faults("alloc", device, LS_OUT_OF_MEMORY, truth);
     device_faults("call", device, LS_DEVICE_ERROR, truth);
     device_faults("lost", device, LS_DEVICE_LOST, truth);
-    if (argc <= 1)
+    if (argc <= 1) {
         host_faults(truth);
+        scope_faults();
+    }
     return end_of_checks();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layers and models against Keras (golden/keras/layers.golden, made by golden/generate_layers.py): outputs,
+ * Layers and models against Keras (golden/layers/layers.golden, made by golden/generate_layers.py): outputs,
  * losses, statistics and gradients, and their bits on another device. Then what no golden holds: names, the
  * summary, trainable flags, noise, initializers, misuse.
  */
@@ -315,6 +315,43 @@ static void test_summary(void)
     CHECK(ls_summary_lines(model, keep_line, text) == LS_OK && strcmp(text, expected) == 0, "the summary:\n%s", text);
 }
 
+static void test_summary_of_branches(void)
+{
+    static const char expected[] = /* what Keras prints for the same model */
+        "Model: \"branches\"\n"
+        "┏━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┓\n"
+        "┃ Layer (type)        ┃ Output Shape      ┃    Param # ┃ Connected to      ┃\n"
+        "┡━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━┩\n"
+        "│ a (InputLayer)      │ (None, 5)         │          0 │ -                 │\n"
+        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+        "│ an_input_with_a_lo… │ (None, 5)         │          0 │ -                 │\n"
+        "│ (InputLayer)        │                   │            │                   │\n"
+        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+        "│ shared (Dense)      │ (None, 4)         │         24 │ a[0][0],          │\n"
+        "│                     │                   │            │ an_input_with_a_… │\n"
+        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+        "│ both (Concatenate)  │ (None, 13)        │          0 │ shared[0][0],     │\n"
+        "│                     │                   │            │ shared[1][0],     │\n"
+        "│                     │                   │            │ an_input_with_a_… │\n"
+        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+        "│ one (Dense)         │ (None, 1)         │         14 │ both[0][0]        │\n"
+        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+        "│ two (Dense)         │ (None, 2)         │         28 │ both[0][0]        │\n"
+        "└─────────────────────┴───────────────────┴────────────┴───────────────────┘\n"
+        " Total params: 66 (264.00 B)\n"
+        " Trainable params: 66 (264.00 B)\n"
+        " Non-trainable params: 0 (0.00 B)\n";
+    static char text[8192];
+    ls_symbol *a = ls_input(ls, LS_SHAPE(5), .name = "a");
+    ls_symbol *b = ls_input(ls, LS_SHAPE(5), .name = "an_input_with_a_long_name");
+    ls_layer *shared = ls_dense(ls, 4, .name = "shared");
+    ls_symbol *x = ls_apply(shared, a), *y = ls_apply(shared, b);
+    ls_symbol *both = ls_apply(ls_merge_concatenate(ls, .name = "both"), x, y, b);
+    ls_symbol *one = ls_apply(ls_dense(ls, 1, .name = "one"), both), *two = ls_apply(ls_dense(ls, 2, .name = "two"), both);
+    ls_model *model = ls_functional(ls, "branches", LS_SYMBOLS(a, b), LS_SYMBOLS(one, two));
+    CHECK(ls_summary_lines(model, keep_line, text) == LS_OK && strcmp(text, expected) == 0, "the summary:\n%s", text);
+}
+
 static void test_names(void)
 {
     ls_context *outer = ls;
@@ -461,6 +498,7 @@ int main(int argc, char **argv)
     }
     ls = ls_open(kind.words);
     test_summary();
+    test_summary_of_branches();
     test_names();
     test_trainable();
     test_noise();

@@ -378,11 +378,47 @@ static void test_training(void)
     CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
 }
 
+/* NULL in place of options: an error that names what was called, and nothing else. */
+#define MADE(X) \
+    X(dense) X(rescaling) X(flatten) X(reshape_layer) X(permute) X(activation_layer) X(relu_layer) \
+    X(leaky_relu_layer) X(prelu_layer) X(softmax_layer) X(dropout_layer) X(gaussian_noise) \
+    X(batch_normalization_layer) X(layer_normalization_layer) X(normalization) X(embedding) \
+    X(lambda) X(conv1d) X(conv2d) X(conv2d_transpose) X(depthwise_conv2d) X(max_pooling1d) \
+    X(max_pooling2d) X(average_pooling1d) X(average_pooling2d) X(global_max_pooling1d) \
+    X(global_max_pooling2d) X(global_average_pooling1d) X(global_average_pooling2d) \
+    X(zero_padding2d) X(up_sampling2d) X(loss_metric) X(binary_accuracy) \
+    X(top_k_categorical_accuracy) X(sparse_top_k_categorical_accuracy) X(precision) X(recall) X(auc) \
+    X(input) X(merge_add) X(merge_subtract) X(merge_multiply) X(merge_average) X(merge_maximum) \
+    X(merge_minimum) X(merge_concatenate) X(merge_dot) X(sgd) X(adam) X(adamw) X(rmsprop) X(adagrad)
+#define COMPUTED(X) \
+    X(call) X(sparse_categorical_crossentropy) X(categorical_crossentropy) X(binary_crossentropy) \
+    X(kl_divergence) X(hinge) X(squared_hinge) X(categorical_hinge) X(mean_squared_error) \
+    X(mean_absolute_error) X(mean_absolute_percentage_error) X(mean_squared_logarithmic_error) \
+    X(huber) X(log_cosh) X(poisson) X(cosine_similarity)
+
+static void test_null_options(void)
+{
+#define X(name)                                                                                                       \
+    ls_clear_error(NULL);                                                                                             \
+    CHECK(!ls_##name##_with(NULL) && strstr(ls_error_message(NULL), #name ": its options are NULL"), #name ": %s",    \
+          ls_error_message(NULL));
+    MADE(X)
+#undef X
+#define X(name)                                                                                                       \
+    ls_clear_error(NULL);                                                                                             \
+    CHECK(ls_is_nil(ls_##name##_with(NULL)) && strstr(ls_error_message(NULL), #name ": its options are NULL"),        \
+          #name ": %s", ls_error_message(NULL));
+    COMPUTED(X)
+#undef X
+    ls_clear_error(NULL);
+}
+
 int main(int argc, char **argv)
 {
     ls = ls_open(argc > 1 ? argv[1] : "reference");
     LS_SCOPE(ls) {
         test_names();
+        test_null_options();
         test_dense();
         test_losses();
         test_metrics();

@@ -73,6 +73,38 @@ static void healthy(void)
     CHECK(ls_close(&ls) == LS_OK, "close");
 }
 
+/* A child of a process that started a driver: an error, not a wait for threads that are not there. */
+static void forked(void)
+{
+    ls_context *ls = ls_open("opencl");
+    CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
+    ls_tensor x = ls_fill(ls, LS_SHAPE(3), 2.0f);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        float data[3];
+        alarm(60);
+        checks_failed = 0;
+        CHECK(ls_read(x, data, sizeof data) == LS_DEVICE_LOST, "a child read from its parent's device");
+        CHECK(strstr(ls_error_message(ls), "before it forked"), "%s", ls_error_message(ls));
+        CHECK(ls_close(&ls) == LS_DEVICE_LOST && !ls, "close in a child");
+        ls = ls_open("opencl");
+        CHECK(ls_error(ls) == LS_UNAVAILABLE && strstr(ls_error_message(ls), "before it forked"), "%s",
+              ls_error_message(ls));
+        ls_close(&ls);
+        ls = ls_open("reference");
+        CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
+        CHECK(ls_close(&ls) == LS_OK, "close");
+        fflush(stdout);
+        _exit(checks_failed ? 1 : 0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %#x", (unsigned)status);
+    CHECK(compute(ls) == 20.0f, "the parent: %s", ls_error_message(ls));
+    CHECK(ls_close(&ls) == LS_OK, "close");
+}
+
 /* Does something to every file below a folder. Returns how many there are. */
 static int each_file(const char *path, void (*act)(const char *path))
 {
@@ -166,6 +198,7 @@ int main(void)
         apart(healthy, "an empty cache");
         CHECK(each_file(folder, leave) > 2, "nothing was cached");
         apart(healthy, "a full cache");
+        apart(forked, "a forked child");
         each_file(folder, cut);
         apart(healthy, "truncated files");
         each_file(folder, flip);

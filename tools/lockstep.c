@@ -24,6 +24,9 @@ static const struct command {
     {"replay", replay_command, "FILE [DEVICE]",
      "repeats the call on which LOCKSTEP_BACKEND=verify:... found two devices apart, on DEVICE (else the one\n"
      "that was verified), and compares it with the reference"},
+    {"compare", compare_command, "A.lsr B.lsr [--partial]",
+     "compares two receipts (LOCKSTEP_RECEIPT=FILE): the same computation, or the first step and tensor\n"
+     "where they part; --partial also takes files that were cut off"},
     {"bench", bench_command, "[gemm] [conv] [mlp] [eager] [start] [--device D] [--seconds S] [--json]",
      "checks the bits, then measures; without names, everything:\n"
      "gemm    matrix products, as a fraction of this machine's FMA peak\n"

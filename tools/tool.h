@@ -16,6 +16,7 @@ int bench_command(int argc, char **argv);
 int first_step_command(int argc, char **argv);
 int selftest_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
+int compare_command(int argc, char **argv);
 
 /** What a class of exactness means, in a few words (devices.c). */
 const char *class_meaning(const char *class);

@@ -214,6 +214,7 @@ static ls_status before(struct fault_device *f)
 #define MUTATED_scan(f, a) false
 #define MUTATED_sort(f, a) false
 #define MUTATED_random(f, a) false
+#define MUTATED_digest(f, a) false
 #define MUTATED_softmax(f, a) false
 #define MUTATED_sparse_xent(f, a) false
 #define MUTATED_map(f, a) ((f)->kind == TAIL)
@@ -232,6 +233,7 @@ static ls_status before(struct fault_device *f)
 #define MUTATION_scan(f, a) LS_OK
 #define MUTATION_sort(f, a) LS_OK
 #define MUTATION_random(f, a) LS_OK
+#define MUTATION_digest(f, a) LS_OK
 #define MUTATION_softmax(f, a) LS_OK
 #define MUTATION_sparse_xent(f, a) LS_OK
 

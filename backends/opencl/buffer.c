@@ -37,11 +37,12 @@ ls_status ls_cl_create(struct ls_device *base, size_t bytes, struct ls_buffer **
 
 void ls_cl_destroy(struct ls_device *base, struct ls_buffer *buffer)
 {
-    (void)base;
+    struct ls_message ignored;
     if (buffer == NULL)
         return;
     /* Commands that were queued keep the memory until they ran. */
-    ls_cl.clReleaseMemObject(ls_cl_memory(buffer));
+    if (ls_cl_here(ls_cl_device_of(base)->process, &ignored))
+        ls_cl.clReleaseMemObject(ls_cl_memory(buffer));
     free(buffer);
 }
 
@@ -73,6 +74,8 @@ ls_status ls_cl_write(struct ls_device *base, struct ls_buffer *buffer, size_t o
         return LS_OK;
     cl_int code = CL_SUCCESS;
     struct ls_cl_upload *upload = NULL;
+    if (!ls_cl_here(device->process, &base->message))
+        return LS_DEVICE_LOST;
     if (bytes <= LARGEST_UPLOAD)
         upload = next_upload(device, bytes, &code);
     if (code != CL_SUCCESS)
@@ -95,6 +98,8 @@ ls_status ls_cl_read(struct ls_device *base, struct ls_buffer *buffer, size_t of
     struct ls_cl_device *device = ls_cl_device_of(base);
     if (bytes == 0)
         return LS_OK;
+    if (!ls_cl_here(device->process, &base->message))
+        return LS_DEVICE_LOST;
     cl_int code = ls_cl.clEnqueueReadBuffer(device->queue, ls_cl_memory(buffer), CL_TRUE, offset,
                                             bytes, data, 0, NULL, NULL);
     device->launches = 0;

@@ -243,7 +243,7 @@ static ls_status try_clblast(struct ls_cl_device *device, const char *version, b
     name = ls_cl_hash(name, version, strlen(version));
     void *kept;
     size_t size;
-    if (ls_cl_cache_load(device, name, &kept, &size)) {
+    if (ls_cache_load(device->cache_folder, name, &kept, &size)) {
         bool usable = size == sizeof *verdict;
         if (usable)
             memcpy(verdict, kept, sizeof *verdict);
@@ -271,7 +271,7 @@ static ls_status try_clblast(struct ls_cl_device *device, const char *version, b
     if (status != LS_OK)
         return status;
     *verdict = (struct verdict){.equal = equal, .faster = theirs < 0.95 * own};
-    ls_cl_cache_store(device, name, verdict, sizeof *verdict);
+    ls_cache_store(device->cache_folder, name, verdict, sizeof *verdict);
     return LS_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "env.h"
 #include "opencl.h"
@@ -296,8 +297,13 @@ static ls_status start(struct ls_cl_device *device)
 static void close_device(struct ls_device *base)
 {
     struct ls_cl_device *device = ls_cl_device_of(base);
+    struct ls_message ignored;
     if (device == NULL)
         return;
+    if (!ls_cl_here(device->process, &ignored)) { /* what belongs to the driver stays the parent's */
+        free(device);
+        return;
+    }
     if (device->queue != NULL)
         ls_cl.clFinish(device->queue);
     ls_cl_release_memory(device);
@@ -322,6 +328,7 @@ static ls_status open_device(const char *which, struct ls_device **opened,
         return LS_OUT_OF_MEMORY;
     }
     device->base.backend = &ls_opencl_backend;
+    device->process = getpid();
     ls_status status = choose(which, &chosen, &device->base.info, message);
     if (status != LS_OK) {
         free(device);
@@ -333,7 +340,7 @@ static ls_status open_device(const char *which, struct ls_device **opened,
     device->wide = prefers_vectors(device);
     set_options(device);
     device->identity = identity_of(device);
-    ls_cl_cache_init(device);
+    ls_cache_folder(device->cache_folder);
     const char *numerics = ls_env("LOCKSTEP_NUMERICS");
     if (numerics != NULL && strcmp(numerics, "fast") == 0) /* other bits are allowed: tolerance only */
         copy_text(device->base.info.exactness, sizeof device->base.info.exactness, "T");
@@ -353,6 +360,8 @@ static ls_status open_device(const char *which, struct ls_device **opened,
 static ls_status finish(struct ls_device *base)
 {
     struct ls_cl_device *device = ls_cl_device_of(base);
+    if (!ls_cl_here(device->process, &base->message))
+        return LS_DEVICE_LOST;
     cl_int code = ls_cl.clFinish(device->queue);
     device->launches = 0;
     return code == CL_SUCCESS ? LS_OK : ls_cl_failed(device, code, "clFinish");

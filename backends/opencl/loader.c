@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opens libOpenCL and libclblast when they are first needed. A library stays open until the process
- * ends: drivers start threads and leave handlers behind, so unloading them is not safe.
+ * Opens libOpenCL and libclblast when they are first needed.
  */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
@@ -10,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "library.h"
 #include "opencl.h"
 
 #include <CL/cl_ext.h>
@@ -21,17 +22,12 @@ struct ls_clblast_functions ls_clblast;
 /* Guards the tables while they are filled. */
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
-struct function {
-    const char *name;
-    size_t offset; /* of its pointer in the table */
-};
-
-static const struct function cl_functions[] = {
+static const struct ls_library_function cl_functions[] = {
 #define CL(name) {#name, offsetof(struct ls_cl_functions, name)},
 #include "functions.def"
 };
 
-static const struct function clblast_functions[] = {
+static const struct ls_library_function clblast_functions[] = {
 #define CLBLAST(result, name, parameters) {#name, offsetof(struct ls_clblast_functions, name)},
 #include "functions.def"
 };
@@ -59,40 +55,28 @@ static const char *const clblast_files[] = {
     NULL,
 };
 
-/* Opens the first of `files` that is there and finds all functions, or changes nothing. */
-static void *open_library(const char *const *files, const struct function *functions, size_t count,
-                          void *table, char *why, size_t why_size)
+bool ls_cl_here(pid_t process, struct ls_message *message)
 {
-    void *library = NULL;
-    for (size_t i = 0; files[i] != NULL && library == NULL; i++)
-        library = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        const char *error = dlerror();
-        snprintf(why, why_size, "%s", error != NULL ? error : files[0]);
-        return NULL;
-    }
-    /* All of them first, so that a library that lacks one leaves the table empty. */
-    for (size_t i = 0; i < count; i++)
-        if (dlsym(library, functions[i].name) == NULL) {
-            snprintf(why, why_size, "%s has no function %s", files[0], functions[i].name);
-            dlclose(library);
-            return NULL;
-        }
-    for (size_t i = 0; i < count; i++) {
-        void *symbol = dlsym(library, functions[i].name);
-        memcpy((char *)table + functions[i].offset, &symbol, sizeof symbol);
-    }
-    return library;
+    if (process == getpid())
+        return true;
+    snprintf(message->text, sizeof message->text,
+             "process %ld started the OpenCL driver before it forked, and the driver's threads are not in the "
+             "child; call fork before the first ls_open or ls_list_devices, or exec another program after it",
+             (long)process);
+    return false;
 }
 
 bool ls_cl_load(struct ls_message *message)
 {
     static void *library;
+    static pid_t process; /* that opened it */
     char why[256] = "";
     pthread_mutex_lock(&loading);
-    if (library == NULL)
-        library = open_library(cl_files, cl_functions, sizeof cl_functions / sizeof cl_functions[0],
+    if (library == NULL) {
+        library = ls_library_open(cl_files, cl_functions, sizeof cl_functions / sizeof cl_functions[0],
                                &ls_cl, why, sizeof why);
+        process = getpid();
+    }
     bool loaded = library != NULL;
     pthread_mutex_unlock(&loading);
     if (!loaded)
@@ -100,7 +84,7 @@ bool ls_cl_load(struct ls_message *message)
                  "the OpenCL loader cannot be opened (%s); install ocl-icd-libopencl1 and a driver, "
                  "for example pocl-opencl-icd",
                  why);
-    return loaded;
+    return loaded && ls_cl_here(process, message);
 }
 
 /* CLBlast has no call that tells its version, but its file is named libclblast.so.1.5.3. */
@@ -125,7 +109,7 @@ bool ls_clblast_load(struct ls_message *message, char version[16])
     version[0] = '\0';
     pthread_mutex_lock(&loading);
     if (library == NULL)
-        library = open_library(clblast_files, clblast_functions,
+        library = ls_library_open(clblast_files, clblast_functions,
                                sizeof clblast_functions / sizeof clblast_functions[0], &ls_clblast,
                                why, sizeof why);
     if (library != NULL)

@@ -6,8 +6,9 @@
  *     loader.c   the native libraries, and the text of their codes
  *     device.c   list, open, close, finish, faults, and the table ls_opencl_backend
  *     buffer.c   memory, uploads that do not wait, scratch memory
- *     program.c  kernels: find, build, launch             cache.c  blobs on disk
- *     map.c reduce.c gemm.c clblast.c move.c random.c softmax.c conv.c pool.c   the primitives
+ *     program.c  kernels: find, build, launch
+ *     map.c reduce.c gemm.c clblast.c move.c random.c softmax.c conv.c pool.c
+ *     order.c digest.c                             the primitives
  *
  * Functions return LS_OK or leave a sentence in device->base.message.
  */
@@ -15,6 +16,8 @@
 #define LOCKSTEP_OPENCL_H
 
 #define CL_TARGET_OPENCL_VERSION 120
+#include <sys/types.h>
+
 #include <CL/cl.h>
 
 #include "backend.h"
@@ -38,6 +41,8 @@ extern struct ls_clblast_functions ls_clblast;
 
 /** Opens libOpenCL once per process. On failure `message` says what to install. Any thread. */
 bool ls_cl_load(struct ls_message *message);
+/** Whether this is the process that started the driver, not a child that it forked; if not, says so. */
+bool ls_cl_here(pid_t process, struct ls_message *message);
 
 /** Opens libclblast once per process. `version` gets "1.5.3", or "" if it cannot be told. */
 bool ls_clblast_load(struct ls_message *message, char version[16]);
@@ -61,6 +66,7 @@ enum ls_cl_gemm { LS_CL_GEMM_UNDECIDED, LS_CL_GEMM_OWN, LS_CL_GEMM_CLBLAST };
 
 struct ls_cl_device {
     struct ls_device base;
+    pid_t process; /* that opened it */
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
@@ -136,7 +142,8 @@ struct ls_cl_key {
 
 /* A first byte of keys. */
 enum ls_cl_family { LS_CL_MAP = 1, LS_CL_REDUCE, LS_CL_GEMM, LS_CL_MOVE, LS_CL_RANDOM,
-                    LS_CL_SOFTMAX, LS_CL_CONV, LS_CL_POOL, LS_CL_ORDER };
+                    LS_CL_SOFTMAX, LS_CL_CONV, LS_CL_POOL, LS_CL_ORDER,
+                    LS_CL_DIGEST };
 
 static inline void ls_cl_key_add(struct ls_cl_key *key, unsigned value)
 {
@@ -231,18 +238,6 @@ void ls_cl_pass_extents(struct ls_cl_launch *launch, const int64_t *extents, int
 #define LS_CL_HASH_START 0xcbf29ce484222325u
 uint64_t ls_cl_hash(uint64_t hash, const void *data, size_t size);
 
-/* ---- Blobs on disk: cache.c ---- */
-
-/** Fills device->cache_folder from the environment. */
-void ls_cl_cache_init(struct ls_cl_device *device);
-
-/** Reads the blob of this name. `data` is to be freed. False if there is none that is intact. */
-bool ls_cl_cache_load(const struct ls_cl_device *device, uint64_t name, void **data, size_t *size);
-
-/** Writes a blob, atomically. Failing to is no error. */
-void ls_cl_cache_store(const struct ls_cl_device *device, uint64_t name, const void *data,
-                       size_t size);
-
 /* ---- Primitives ---- */
 
 #define PRIM(name, need, meaning)                                                                  \
@@ -278,7 +273,8 @@ extern const char ls_cl_file_prelude_cl[], ls_cl_file_wide_begin[], ls_cl_file_w
     ls_cl_file_canon[], ls_cl_file_canon_exp[], ls_cl_file_canon_trig[],
     ls_cl_file_canon_special[], ls_cl_file_index[], ls_cl_file_fault[], ls_cl_file_map[],
     ls_cl_file_reduce[], ls_cl_file_gemm[], ls_cl_file_move[], ls_cl_file_random[],
-    ls_cl_file_softmax[], ls_cl_file_conv[], ls_cl_file_pool[], ls_cl_file_order[];
+    ls_cl_file_softmax[], ls_cl_file_conv[], ls_cl_file_pool[], ls_cl_file_order[],
+    ls_cl_file_digest[];
 
 extern const struct ls_backend ls_opencl_backend;
 

@@ -133,7 +133,7 @@ static cl_program program_from_cache(struct ls_cl_device *device, uint64_t name)
 {
     void *binary;
     size_t size;
-    if (!ls_cl_cache_load(device, name, &binary, &size))
+    if (!ls_cache_load(device->cache_folder, name, &binary, &size))
         return NULL;
     const unsigned char *binaries[1] = {binary};
     cl_int code, loaded = CL_SUCCESS;
@@ -163,7 +163,7 @@ static void keep_binary(const struct ls_cl_device *device, const struct ls_cl_ke
         return;
     if (ls_cl.clGetProgramInfo(kernel->program, CL_PROGRAM_BINARIES, sizeof binary, &binary,
                                NULL) == CL_SUCCESS)
-        ls_cl_cache_store(device, kernel->name, binary, size);
+        ls_cache_store(device->cache_folder, kernel->name, binary, size);
     free(binary);
 }
 
@@ -305,6 +305,8 @@ ls_status ls_cl_queued(struct ls_cl_device *device)
     if (++device->launches < 16)
         return LS_OK;
     device->launches = 0;
+    if (!ls_cl_here(device->process, &device->base.message))
+        return LS_DEVICE_LOST;
     cl_int code = ls_cl.clFlush(device->queue);
     return code == CL_SUCCESS ? LS_OK : ls_cl_failed(device, code, "clFlush");
 }

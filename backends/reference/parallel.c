@@ -2,10 +2,24 @@
  *
  * Threads and their floating point environment: the only file that knows OpenMP.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "device.h"
 
 #if defined _OPENMP
 #include <omp.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* Whether this process may use threads: OpenMP's are not there in a child of a process that used them, and
+ * a parallel region would wait for them for ever. Such a child computes alone, with the same bits. */
+static bool may_use_threads(void)
+{
+    static atomic_long user; /* the process that first used them */
+    long me = (long)getpid(), first = atomic_load(&user);
+    return first == me || (first == 0 && (atomic_compare_exchange_strong(&user, &first, me) || first == me));
+}
+#else
+static bool may_use_threads(void) { return false; }
 #endif
 
 #if defined __SSE2__
@@ -75,7 +89,7 @@ void ls_reference_parallel(const struct reference_device *device, int64_t n, int
 {
     int64_t pieces = (n + grain - 1) / grain;
     int wanted = device->threads < pieces ? device->threads : (int)pieces;
-    if (wanted <= 1) {
+    if (wanted <= 1 || !may_use_threads()) {
         part(work, 0, 0, n);
         return;
     }

@@ -17,6 +17,7 @@ const struct reference_slots ISA(slots) = {
     .scan = ISA(scan),
     .sort = ISA(sort),
     .random = ISA(random),
+    .digest = ISA(digest),
     .softmax = ISA(softmax),
     .sparse_xent = ISA(sparse_xent),
 };

@@ -64,6 +64,11 @@ static void fields_of(struct ls_node *node, struct field_list *f)
         break;
     case LS_PRIM_sort: put(f, &node->args.sort.src, false), put(f, &node->args.sort.dst, true); break;
     case LS_PRIM_random: put(f, &node->args.random.dst, true), put(f, &node->args.random.step, false); break;
+    case LS_PRIM_digest:
+        for (int i = 0; i < node->args.digest.inputs; i++)
+            put(f, &node->args.digest.input[i].buffer, false);
+        put(f, &node->args.digest.dst, true);
+        break;
     case LS_PRIM_softmax: put(f, &node->args.softmax.src, false), put(f, &node->args.softmax.dst, true); break;
     case LS_PRIM_sparse_xent:
         put(f, &node->args.sparse_xent.logits, false), put(f, &node->args.sparse_xent.labels, false);
@@ -369,6 +374,9 @@ static bool is_sound(const struct ls_call *call)
             if (map->row[i].op >= LS_ROW_COUNT)
                 return false;
     }
+    if (call->node.prim == LS_PRIM_digest &&
+        (call->node.args.digest.inputs < 0 || call->node.args.digest.inputs > LS_DIGEST_INPUTS))
+        return false;
     const struct ls_copy_nd_args *copy = &call->node.args.copy_nd;
     return call->node.prim != LS_PRIM_copy_nd || (copy->rank >= 1 && copy->rank <= LS_MAX_RANK);
 }

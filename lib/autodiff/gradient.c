@@ -13,6 +13,7 @@
 
 #include <lockstep/ops.h>
 
+#include "../core/receipt.h"
 #include "reason.h"
 
 /* The contributions to one value's gradient, the latest consumer's first. */
@@ -27,7 +28,7 @@ struct ls_walk {
     size_t entries, values;     /* how many there were when the walk began */
     struct contribution **sums; /* by number; the earliest consumer's is first in the list */
     bool *wanted;               /* by number: computed from a source */
-    bool *reached;              /* by number: the target is computed from it */
+    bool *reached;              /* by number: a gradient arrives from the target, be it zero */
 };
 
 static bool add(struct ls_walk *w, int32_t number, const struct ls_value *gradient)
@@ -108,6 +109,8 @@ static ls_status step(struct ls_walk *w, const struct ls_entry *entry)
     /* From the last input to the first, so that the first one's contribution is added first. */
     for (size_t i = n; i-- > 0 && !ls_failed(ls);) {
         const struct ls_slot *slot = needs[i] ? ls_slot_of(dx[i]) : NULL;
+        if (needs[i] && (slot || !call.nil_is_none))
+            w->reached[entry->in_index[i]] = true;
         if (slot)
             add(w, entry->in_index[i], &slot->value);
     }
@@ -125,7 +128,7 @@ static int32_t number_of(const struct ls_walk *w, ls_tensor tensor)
 /* Whether gradients pass from an entry's output to its inputs; where not, the way back ends silently. */
 static bool passes(const struct ls_entry *entry) { return entry->op->vjp || entry->op->no_gradient; }
 
-/* Which values lie between the sources and the targets: `wanted` forwards, `reached` backwards. */
+/* Which values are computed from the sources, and where the way back begins. */
 static void mark(struct ls_walk *w, const ls_gradient_options *r)
 {
     const struct ls_entry *entries = w->tape->entries;
@@ -139,10 +142,6 @@ static void mark(struct ls_walk *w, const ls_gradient_options *r)
         for (int i = 0; i < entries[e].inputs && passes(&entries[e]); i++)
             if (entries[e].in_index[i] >= 0 && w->wanted[entries[e].in_index[i]])
                 w->wanted[entries[e].out_index] = true;
-    for (size_t e = w->entries; e-- > 0;)
-        for (int i = 0; i < entries[e].inputs && passes(&entries[e]) && w->reached[entries[e].out_index]; i++)
-            if (entries[e].in_index[i] >= 0)
-                w->reached[entries[e].in_index[i]] = true;
 }
 
 /* The gradients that the targets start with; the first target's is added first. */
@@ -163,8 +162,13 @@ static void walk_back(struct ls_walk *w, const ls_gradient_options *r)
     seed(w, r);
     for (size_t e = w->entries; e-- > 0 && !ls_failed(w->ls);) {
         struct ls_entry entry = w->tape->entries[e]; /* a copy: a persistent tape may grow meanwhile */
-        if (w->sums[entry.out_index] && w->wanted[entry.out_index] && passes(&entry))
+        if (!w->reached[entry.out_index] || !w->wanted[entry.out_index] || !passes(&entry))
+            continue;
+        if (w->sums[entry.out_index])
             step(w, &entry);
+        for (int i = 0; i < entry.inputs && !w->sums[entry.out_index]; i++) /* zero all the way */
+            if (entry.in_index[i] >= 0)
+                w->reached[entry.in_index[i]] = true;
     }
 }
 
@@ -282,16 +286,45 @@ void ls_tape_consume(ls_tape *tape)
     ls_tape_clear(tape);
 }
 
+static ls_status check_request(const ls_gradient_options *r)
+{
+    ls_context *ls = r->tape->ls;
+    const char *missing = r->target_count && !r->targets      ? "targets"
+                          : r->source_count && !r->sources    ? "sources"
+                          : r->source_count && !r->gradients ? "gradients"
+                                                             : NULL;
+    if (missing)
+        return ls_fail(ls, LS_INVALID_ARGUMENT, "gradient: the array of %s is NULL", missing);
+    if (r->unconnected_gradients != LS_UNCONNECTED_NONE && r->unconnected_gradients != LS_UNCONNECTED_ZERO)
+        return ls_fail(ls, LS_INVALID_ARGUMENT,
+                       "gradient: unconnected_gradients is %d; it is LS_UNCONNECTED_NONE or LS_UNCONNECTED_ZERO",
+                       (int)r->unconnected_gradients);
+    return ls_tape_askable(r->tape, "gradient");
+}
+
 ls_status ls_gradient_with(const ls_gradient_options *r)
 {
-    for (size_t s = 0; s < r->source_count; s++)
-        r->gradients[s] = (ls_tensor){0};
-    if (!r->tape)
-        return r->target_count && r->targets[0].context ? ls_error(r->targets[0].context) : LS_INVALID_ARGUMENT;
-    if (ls_tape_askable(r->tape, "gradient") != LS_OK)
-        return r->tape->ls->error;
-    ls_status status = ls_gradient_again(r);
-    ls_tape_consume(r->tape);
+    if (!r)
+        return LS_INVALID_ARGUMENT;
+    enum { FEW = 16 };
+    ls_tensor few[FEW] = {{0}}, *made = r->source_count > FEW ? calloc(r->source_count, sizeof *made) : few;
+    ls_status status = LS_INVALID_ARGUMENT;
+    if (!r->tape) {
+        status = ls_tape_missing("gradient", r->target_count && r->targets ? r->targets[0] : (ls_tensor){0});
+    } else if (!made) {
+        status = ls_fail(r->tape->ls, LS_OUT_OF_MEMORY, "gradient: no host memory");
+    } else if ((status = check_request(r)) == LS_OK) {
+        ls_gradient_options apart = *r;
+        apart.gradients = made; /* the caller's may be the sources, or the targets */
+        status = ls_gradient_again(&apart);
+        if (r->tape->ls->receipt)
+            ls_receipt_gradient(r->tape->ls, r->targets, r->target_count, made, r->source_count);
+        ls_tape_consume(r->tape);
+    }
+    for (size_t s = 0; r->gradients && s < r->source_count; s++)
+        r->gradients[s] = made && status == LS_OK ? made[s] : (ls_tensor){0};
+    if (made != few)
+        free(made);
     return status;
 }
 
@@ -318,6 +351,8 @@ ls_status ls_gradient_into(ls_tape *inner, ls_tensor target, struct ls_vjp_call 
                                          .source_count = (size_t)call->inputs});
     for (int i = call->inputs; i-- > 0;) {
         int32_t number = call->needs[i] ? number_of(&w, call->in[i]) : -1;
+        if (number >= 0 && w.reached[number])
+            call->walk->reached[call->in_index[i]] = true;
         /* Turned round, then handed over: the last contribution arrives first, as if met on the way. */
         struct contribution *turned = NULL;
         while (number >= 0 && w.sums[number]) {

@@ -19,6 +19,8 @@ ls_status ls_gradient_into(ls_tape *inner, ls_tensor target, struct ls_vjp_call 
 
 /** Raises what forbids asking a tape: it is consumed. Handles are checked by the calls above. */
 ls_status ls_tape_askable(ls_tape *tape, const char *what);
+/** Raises, on the context of `tensor` if it has one, that the tape is NULL. */
+ls_status ls_tape_missing(const char *what, ls_tensor tensor);
 /** After a gradient: a tape that is not persistent is consumed. */
 void ls_tape_consume(ls_tape *tape);
 

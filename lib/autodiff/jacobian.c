@@ -97,6 +97,8 @@ ls_tensor ls_jacobian(ls_tape *tape, ls_tensor target, ls_tensor source)
 {
     ls_shape shape;
     ls_tensor result = {0};
+    if (!tape)
+        ls_tape_missing("jacobian", target);
     if (!tape || ls_tape_askable(tape, "jacobian") != LS_OK)
         return result;
     if (joined_shape("jacobian", tape, target, source, 0, &shape))
@@ -109,6 +111,8 @@ ls_tensor ls_batch_jacobian(ls_tape *tape, ls_tensor target, ls_tensor source)
 {
     ls_shape shape;
     ls_tensor result = {0};
+    if (!tape)
+        ls_tape_missing("batch_jacobian", target);
     if (!tape || ls_tape_askable(tape, "batch_jacobian") != LS_OK)
         return result;
     ls_shape t = ls_shape_of_tensor(target), s = ls_shape_of_tensor(source);
@@ -135,14 +139,20 @@ ls_tensor ls_batch_jacobian(ls_tape *tape, ls_tensor target, ls_tensor source)
 static bool tangents_fit(ls_context *ls, const ls_tensor *sources, const ls_tensor *tangents, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        ls_shape a = ls_shape_of_tensor(sources[i]), b = ls_shape_of_tensor(tangents[i]);
-        if (tangents[i].context && !ls_shape_equal(&a, &b)) {
-            ls_fail(ls, LS_SHAPE_MISMATCH, "jvp: tangent %zu is %s, but its source is %s", i, ls_text(b).text,
-                    ls_text(a).text);
-            return false;
-        }
+        const struct ls_slot *source = ls_slot_of(sources[i]), *tangent = ls_slot_of(tangents[i]);
+        if (!source || (tangents[i].context && !tangent))
+            ls_fail(ls, LS_STALE_HANDLE, "jvp: %s %zu %s released", source ? "tangent" : "source", i,
+                    source ? "was" : "is nil or was");
+        else if (sources[i].context != ls || (tangent && tangents[i].context != ls))
+            ls_fail(ls, LS_FOREIGN_HANDLE, "jvp: source or tangent %zu belongs to another context", i);
+        else if (tangent && tangent->value.dtype != source->value.dtype)
+            ls_fail(ls, LS_DTYPE_MISMATCH, "jvp: tangent %zu is %s, but its source is %s; ls_cast converts", i,
+                    ls_dtype_name(tangent->value.dtype), ls_dtype_name(source->value.dtype));
+        else if (tangent && !ls_shape_equal(&tangent->value.shape, &source->value.shape))
+            ls_fail(ls, LS_SHAPE_MISMATCH, "jvp: tangent %zu is %s, but its source is %s", i,
+                    ls_text(tangent->value.shape).text, ls_text(source->value.shape).text);
     }
-    return true;
+    return !ls_failed(ls);
 }
 
 /* `products` has room for two arrays of `count`. */
@@ -153,7 +163,9 @@ static ls_tensor jvp(ls_tape *tape, ls_tensor target, const ls_tensor *sources, 
     ls_tensor *along = products + count, u = ls_ones_like(target), result = {0};
     ls_tape *line = ls_tape_begin(ls, .ignore_accessed_variables = true);
     size_t connected = 0;
-    ls_watch(line, u);
+    bool reached = false;
+    if (line)
+        ls_watch(line, u);
     if (ls_gradient_again(&(ls_gradient_options){.tape = tape,
                                                  .targets = &target,
                                                  .target_count = 1,
@@ -162,6 +174,7 @@ static ls_tensor jvp(ls_tape *tape, ls_tensor target, const ls_tensor *sources, 
                                                  .source_count = count,
                                                  .gradients = products}) == LS_OK) {
         for (size_t i = 0; i < count; i++) {
+            reached = reached || products[i].context;
             if (!products[i].context || !tangents[i].context)
                 continue;
             products[connected] = products[i];
@@ -177,6 +190,8 @@ static ls_tensor jvp(ls_tape *tape, ls_tensor target, const ls_tensor *sources, 
                                                     .source_count = 1,
                                                     .unconnected_gradients = LS_UNCONNECTED_ZERO,
                                                     .gradients = &result});
+        else if (reached)
+            result = ls_zeros_like(target);
     }
     ls_tape_destroy(&line);
     return ls_keep(result);
@@ -185,16 +200,20 @@ static ls_tensor jvp(ls_tape *tape, ls_tensor target, const ls_tensor *sources, 
 ls_tensor ls_jvp(ls_tape *tape, ls_tensor target, const ls_tensor *sources, const ls_tensor *tangents, size_t count)
 {
     ls_tensor result = {0};
+    if (!tape)
+        ls_tape_missing("jvp", target);
     if (!tape || ls_tape_askable(tape, "jvp") != LS_OK)
         return result;
     ls_tensor *products = calloc(2 * count + 1, sizeof *products);
     ls_scope_begin(tape->ls);
     if (!products)
         ls_fail(tape->ls, LS_OUT_OF_MEMORY, "jvp: no host memory");
-    else if (ls_slot_of(target) && tangents_fit(tape->ls, sources, tangents, count))
-        result = jvp(tape, target, sources, tangents, count, products);
-    else
+    else if (count && (!sources || !tangents))
+        ls_fail(tape->ls, LS_INVALID_ARGUMENT, "jvp: the array of %s is NULL", sources ? "tangents" : "sources");
+    else if (!ls_slot_of(target))
         ls_fail(tape->ls, LS_STALE_HANDLE, "jvp: the target is nil or was released");
+    else if (tangents_fit(tape->ls, sources, tangents, count))
+        result = jvp(tape, target, sources, tangents, count, products);
     ls_scope_end(tape->ls);
     free(products);
     ls_tape_consume(tape);

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first op on the way from a source to a target through which no gradient passes; NULL: no way. */
-static const struct ls_op *cut_between(const ls_gradient_options *r, int32_t source)
+/* The first op on the way from a source to a target through which no gradient passes; NULL: no way, or,
+ * with `*open`, one on which nothing cuts. */
+static const struct ls_op *cut_between(const ls_gradient_options *r, int32_t source, bool *open)
 {
     const struct ls_tape *tape = r->tape;
     const struct ls_op *cut = NULL;
@@ -35,6 +36,7 @@ static const struct ls_op *cut_between(const ls_gradient_options *r, int32_t sou
     for (size_t t = 0; t < r->target_count && !cut; t++) {
         int32_t target = ls_tape_find(tape, ls_slot_of(r->targets[t])->value.id);
         cut = target >= 0 ? from[target].cut : NULL;
+        *open = *open || (target >= 0 && from[target].differentiable);
     }
     free(from);
     return cut;
@@ -51,7 +53,8 @@ static bool any_target_known(const ls_gradient_options *r)
 static void explain(const ls_gradient_options *r, const struct ls_slot *slot, char *text, size_t size)
 {
     int32_t number = ls_tape_find(r->tape, slot->value.id);
-    const struct ls_op *cut = number >= 0 ? cut_between(r, number) : NULL;
+    bool open = false;
+    const struct ls_op *cut = number >= 0 ? cut_between(r, number, &open) : NULL;
     if (!ls_dtype_is_float(slot->value.dtype))
         snprintf(text, size, "it is %s, and only float types have gradients", ls_dtype_name(slot->value.dtype));
     else if (number < 0 && !slot->trainable)
@@ -60,6 +63,8 @@ static void explain(const ls_gradient_options *r, const struct ls_slot *slot, ch
         snprintf(text, size, "the tape ignores accessed variables; call ls_watch before it is used");
     else if (number < 0)
         snprintf(text, size, "it was read outside the tape, or not at all");
+    else if (open)
+        snprintf(text, size, "a custom_gradient on the way gives none for it");
     else if (cut && strcmp(cut->name, "stop_gradient") == 0)
         snprintf(text, size, "it is cut by stop_gradient");
     else if (cut)

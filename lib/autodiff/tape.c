@@ -5,11 +5,11 @@
  */
 #include <stdlib.h>
 
-#include "../core/record.h"
+#include "gradient.h"
 
 ls_tape *ls_tape_begin_with(const ls_tape_options *options)
 {
-    ls_context *ls = options->context;
+    ls_context *ls = options ? options->context : NULL;
     if (!ls || ls_failed(ls))
         return NULL;
     struct ls_tape *tape = calloc(1, sizeof *tape);
@@ -36,6 +36,15 @@ void ls_tape_destroy(ls_tape **tape)
     *tape = NULL;
 }
 
+ls_status ls_tape_missing(const char *what, ls_tensor tensor)
+{
+    ls_context *ls = tensor.context;
+    if (!ls)
+        return LS_INVALID_ARGUMENT;
+    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: the tape is NULL; ls_tape_begin makes one", what);
+    return ls_error(ls);
+}
+
 /* Whether the tape can still record; raises LS_TAPE_ERROR if not. */
 static bool alive(ls_tape *tape, const char *what)
 {
@@ -49,6 +58,8 @@ static bool alive(ls_tape *tape, const char *what)
 
 void ls_watch(ls_tape *tape, ls_tensor tensor)
 {
+    if (!tape)
+        ls_tape_missing("watch", tensor);
     if (!alive(tape, "watch"))
         return;
     ls_context *ls = tape->ls;
@@ -88,7 +99,7 @@ size_t ls_watched_variables(const ls_tape *tape, ls_tensor *variables, size_t ca
 {
     if (!tape)
         return 0;
-    for (size_t i = 0; i < tape->watched_count && i < capacity; i++)
+    for (size_t i = 0; variables && i < tape->watched_count && i < capacity; i++)
         variables[i] = tape->watched[i];
     return tape->watched_count;
 }

@@ -224,6 +224,26 @@ struct ls_random_args {
     int64_t n;
 };
 
+/* digest: for each input, a 64-bit digest of its n elements in two words: dst[at + 2 i] and
+ * dst[at + 2 i + 1] of int32, in the order of the inputs. Canon rule 29: blocks of LS_DIGEST_BLOCK
+ * elements. An element's word is its bits, widened by zeros, -0 of a float type as +0. In a block, pairs
+ * (2j, 2j + 1) are joined: s = the sum modulo 2^64 of (word_2j ^ key_2j) * (word_2j+1 ^ key_2j+1), each a
+ * 32-bit factor, with key_i = canon_digest_key(i) for the place i in the block and the word 0 for the
+ * second of a pair that n cuts. The words are the sums modulo 2^32, over the blocks, of
+ * canon_digest_join(low s, high s, number of the block). Sums, so that any order gives them; n may be 0. */
+enum { LS_DIGEST_INPUTS = 8, LS_DIGEST_BLOCK = 2048 };
+struct ls_digest_input {
+    struct ls_buffer *buffer;
+    ls_dtype dtype;
+    int64_t n;
+};
+struct ls_digest_args {
+    int inputs;
+    struct ls_digest_input input[LS_DIGEST_INPUTS];
+    struct ls_buffer *dst;
+    int64_t at;
+};
+
 /* softmax: src, dst (outer, r) float32, r >= 1, over r: m = max x; e = canon_exp(x - m); s = REDUCE sum
  * of e; e / s, or for log: (x - m) - canon_log(s). The same bits as that composition. */
 struct ls_softmax_args {

@@ -22,4 +22,13 @@ bool ls_cache_make(const char *folder);
 #define LS_CACHE_HASH UINT64_C(0xcbf29ce484222325)
 uint64_t ls_cache_hash(uint64_t hash, const void *data, size_t size);
 
+/**
+ * Reads the blob of this name. A blob is named by the hash of all that its contents depend on, so it
+ * never gets stale; what is truncated, damaged or foreign counts as absent. `data` is to be freed.
+ */
+bool ls_cache_load(const char *folder, uint64_t name, void **data, size_t *size);
+
+/** Writes a blob, atomically. Failing to is no error. */
+void ls_cache_store(const char *folder, uint64_t name, const void *data, size_t size);
+
 #endif

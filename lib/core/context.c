@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "env.h"
+#include "receipt.h"
 #include "record.h"
 #include "state.h"
 
@@ -21,7 +22,10 @@ static ls_log_level level_named(const char *name)
 ls_context *ls_open(const char *device)
 {
     const char *level = ls_env("LOCKSTEP_LOG");
-    return ls_open_logged(device, level ? level_named(level) : LS_LOG_ERROR, level ? ls_log_stderr : NULL, NULL);
+    ls_context *ls = ls_open_logged(device, level ? level_named(level) : LS_LOG_ERROR, level ? ls_log_stderr : NULL, NULL);
+    if (ls && !ls_failed(ls))
+        ls_receipt_open(ls);
+    return ls;
 }
 
 ls_context *ls_open_logged(const char *device, ls_log_level least, ls_log_fn *log, void *user)
@@ -33,6 +37,10 @@ ls_context *ls_open_logged(const char *device, ls_log_level least, ls_log_fn *lo
     ls->current_pool = &ls->pool;
     ls_set_log(ls, least, log, user);
     ls_scope_begin(ls);
+    if (ls->scope_count == 0) {
+        free(ls);
+        return NULL;
+    }
     const char *asked = device ? device : ls_env("LOCKSTEP_BACKEND");
     struct ls_message message = {{0}};
     ls_status status = ls_device_open(asked ? asked : "auto", &ls->device, &message);
@@ -60,6 +68,7 @@ ls_status ls_close(ls_context **pointer)
         else if (!ls->device->lost)
             ls_check_fault(ls);
     }
+    ls_receipt_close(ls);
     while (ls->owned_count > 0) {
         struct ls_owned last = ls->owned[--ls->owned_count];
         last.destroy(last.object);

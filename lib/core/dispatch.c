@@ -4,6 +4,9 @@
  * sizes of the buffers it names, so that no backend checks anything; counted; and, while a function
  * is being captured, recorded.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "state.h"
 
 /* ---- What a call reads and writes: the list of its buffers, and whether each is large enough ---- */
@@ -141,6 +144,13 @@ static void extents_random(const struct ls_random_args *a, struct extent_list *l
     touch(list, a->step, 1, LS_INT32);
 }
 
+static void extents_digest(const struct ls_digest_args *a, struct extent_list *list)
+{
+    for (int i = 0; i < a->inputs; i++)
+        touch(list, a->input[i].buffer, a->input[i].n, a->input[i].dtype);
+    touch(list, a->dst, a->at + 2 * (int64_t)a->inputs, LS_INT32);
+}
+
 static void extents_softmax(const struct ls_softmax_args *a, struct extent_list *list)
 {
     touch(list, a->src, a->outer * a->r, LS_FLOAT32);
@@ -175,6 +185,7 @@ static ls_status not_fitting(ls_context *ls, const char *name)
 #define ls_fallback_scan NULL
 #define ls_fallback_sort NULL
 #define ls_fallback_random NULL
+#define ls_fallback_digest NULL
 
 /* Slot, then fallback, then record: a composed call is recorded as the calls it is made of. */
 #define PRIM(name, need, meaning)                                                                  \
@@ -247,22 +258,36 @@ ls_status ls_copy_elements(ls_context *ls, struct ls_buffer *src, struct ls_buff
     return n > 0 ? ls_dispatch_copy_nd(ls, &args) : LS_OK;
 }
 
+/* "one_hot: index", or "gather or one_hot: index" where both looked up since the last wait. */
+static void name_lookups(const ls_context *ls, char *text, size_t size)
+{
+    size_t at = 0;
+    for (int i = 0; i < LS_LOOKUPS && ls->lookups[i] && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " or " : "", ls->lookups[i]);
+    if (at > 0 && at < size)
+        snprintf(text + at, size - at, ": index");
+}
+
 ls_status ls_check_fault(ls_context *ls)
 {
     static const char *const names[] = {
-        [LS_FAULT_GATHER] = "gather: index",
         [LS_FAULT_SCATTER_ADD] = "scatter_add: index",
         [LS_FAULT_SPARSE_XENT] = "sparse_softmax_cross_entropy: label",
     };
+    char lookup[128] = "gather: index";
     struct ls_device *device = ls->device;
     struct ls_fault fault = {0};
     if (!device->backend->fault)
         return LS_OK;
     ls_status status = device->backend->fault(device, &fault);
+    if (status == LS_OK && fault.set && fault.kind == LS_FAULT_GATHER)
+        name_lookups(ls, lookup, sizeof lookup);
+    memset(ls->lookups, 0, sizeof ls->lookups);
     if (status != LS_OK)
         return ls_fail_device(ls, status, "reading faults");
     if (!fault.set)
         return LS_OK;
-    return ls_fail(ls, LS_OUT_OF_RANGE, "%s %lld at position %lld is outside [0, %lld)", names[fault.kind],
+    return ls_fail(ls, LS_OUT_OF_RANGE, "%s %lld at position %lld is outside [0, %lld)",
+                   fault.kind == LS_FAULT_GATHER ? lookup : names[fault.kind],
                    (long long)fault.value, (long long)fault.position, (long long)fault.limit);
 }

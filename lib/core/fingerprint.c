@@ -60,6 +60,8 @@ ls_fingerprint_text ls_fingerprint(const ls_tensor *tensors, size_t count)
 {
     ls_fingerprint_text result = {"ls1:????????????????"};
     struct sums s = {0, 0};
+    if (count > 0 && !tensors)
+        return ls_fail(NULL, LS_INVALID_ARGUMENT, "fingerprint: the array of tensors is NULL"), result;
     for (size_t i = 0; i < count; i++)
         if (!tensors[i].context || add_tensor(&s, tensors[i], (uint32_t)i) != LS_OK)
             return result;

@@ -15,6 +15,7 @@
 
 #include <lockstep/function.h>
 
+#include "receipt.h"
 #include "record.h"
 #include "recorder.h"
 
@@ -68,9 +69,11 @@ static ls_status return_variables(ls_context *ls, struct ls_recorder *r)
             if (ls_copy_elements(ls, source, home->buffer, slot->value.dtype, elements(&slot->value)) != LS_OK)
                 return ls->error;
             ls_storage_release(ls, slot->value.storage);
-            slot->value.storage = home;
+            slot->value.storage = home; /* by the reference that was held */
+            r->bound[b].held = false;
         }
-        ls_recorder_hold(&r->bound[b]);
+        if (!r->bound[b].held)
+            ls_recorder_hold(&r->bound[b]);
     }
     return LS_OK;
 }
@@ -145,6 +148,7 @@ static void forget(struct ls_function *f)
         ls_value_release(ls, &f->in[i]);
     for (size_t i = 0; i < f->outputs; i++)
         ls_value_release(ls, &f->out[i]);
+    ls_receipt_forget(ls, r);
     if (r->pool)
         ls_pool_retire(ls, r->pool);
     free(r->nodes);
@@ -155,13 +159,34 @@ static void forget(struct ls_function *f)
         f->calls = 1;
 }
 
+/* What the body must have done. `out` are the outputs that it set. */
+static ls_status check_outputs(struct ls_function *f, const ls_tensor *out)
+{
+    for (size_t i = 0; i < f->outputs && !ls_failed(f->ls); i++) {
+        bool live = ls_slot_of(out[i]) != NULL;
+        if (!live || out[i].context != f->ls)
+            ls_fail(f->ls, live ? LS_FOREIGN_HANDLE : LS_INVALID_ARGUMENT, "function: the body %s output %zu%s",
+                    live ? "set" : out[i].context ? "released" : "did not set", i,
+                    live ? " to a tensor of another context" : "; it sets each of its outputs");
+    }
+    return f->ls->error;
+}
+
 static ls_status run_eagerly(struct ls_function *f, const ls_tensor *inputs, ls_tensor *outputs)
 {
-    ls_scope_begin(f->ls);
-    f->body(f->user, inputs, outputs);
-    for (size_t i = 0; i < f->outputs; i++)
-        ls_keep(outputs[i]);
-    return ls_scope_end(f->ls);
+    ls_context *ls = f->ls;
+    ls_tensor *out = calloc(f->outputs + 1, sizeof *out); /* `outputs` may be `inputs` */
+    if (!out)
+        return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a function's outputs");
+    ls_scope_begin(ls);
+    f->body(f->user, inputs, out);
+    check_outputs(f, out);
+    for (size_t i = 0; i < f->outputs && !ls_failed(ls); i++) {
+        const struct ls_slot *slot = ls_slot_of(out[i]); /* an input or a variable stays where it belongs */
+        outputs[i] = ls_keep(slot->scope == ls->scope_count - 1 ? out[i] : ls_tensor_of_value(ls, &slot->value));
+    }
+    free(out);
+    return ls_scope_end(ls);
 }
 
 static ls_status check_input(struct ls_function *f, size_t i, ls_tensor input)
@@ -258,7 +283,8 @@ static ls_status record(struct ls_function *f, const ls_tensor *inputs)
     if (!ls_failed(ls) && bind_variables(ls, r) == LS_OK) {
         ls->recorder = r;
         f->body(f->user, in, out);
-        for (size_t i = 0; i < f->outputs; i++)
+        check_outputs(f, out);
+        for (size_t i = 0; i < f->outputs && !ls_failed(ls); i++)
             take_output(f, i, out[i]);
         if (!ls_failed(ls))
             return_variables(ls, r);
@@ -270,6 +296,7 @@ static ls_status record(struct ls_function *f, const ls_tensor *inputs)
     ls_pool_end(ls);
     if (!ls_failed(ls)) {
         f->calls = 2;
+        ls_receipt_replayed(ls, r);
         ls_say(ls, LS_LOG_DEBUG, "captured a step of %zu primitive calls", r->count);
     } else {
         forget(f);
@@ -285,13 +312,18 @@ static ls_status replay(struct ls_function *f, const ls_tensor *inputs)
             return ls->error;
     if (bring_variables(ls, &f->recorder) != LS_OK)
         return ls->error;
+    if (f->recorder.mark_count)
+        ls_receipt_replays(ls, &f->recorder);
     ls->op = NULL; /* a replay knows primitives only */
     for (size_t n = 0; n < f->recorder.count; n++) {
+        if (f->recorder.mark_count && ls_receipt_skips(&f->recorder, n))
+            continue;
         ls_status status = ls_dispatch_node(ls, &f->recorder.nodes[n]);
         if (status != LS_OK)
             return status;
     }
-    return LS_OK;
+    ls_receipt_replayed(ls, &f->recorder);
+    return ls->error;
 }
 
 static bool any_tape_listens(const ls_context *ls)
@@ -302,15 +334,9 @@ static bool any_tape_listens(const ls_context *ls)
     return false;
 }
 
-ls_status ls_function_call(ls_function *f, const ls_tensor *inputs, ls_tensor *outputs)
+static ls_status call(struct ls_function *f, const ls_tensor *inputs, ls_tensor *outputs)
 {
-    if (!f)
-        return LS_INVALID_ARGUMENT;
     ls_context *ls = f->ls;
-    if (ls_failed(ls))
-        return ls->error;
-    for (size_t i = 0; i < f->outputs; i++)
-        outputs[i] = (ls_tensor){0};
     for (size_t i = 0; i < f->inputs; i++)
         if (check_input(f, i, inputs[i]) != LS_OK)
             return ls->error;
@@ -325,6 +351,20 @@ ls_status ls_function_call(ls_function *f, const ls_tensor *inputs, ls_tensor *o
         outputs[i] = give_output(f, i);
         status = ls->error;
     }
+    return status;
+}
+
+ls_status ls_function_call(ls_function *f, const ls_tensor *inputs, ls_tensor *outputs)
+{
+    if (!f)
+        return LS_INVALID_ARGUMENT;
+    ls_context *ls = f->ls;
+    if ((f->inputs && !inputs) || (f->outputs && !outputs))
+        return ls_fail(ls, LS_INVALID_ARGUMENT, "function: the array of %s is NULL",
+                       f->outputs && !outputs ? "outputs" : "inputs");
+    ls_status status = ls_failed(ls) ? ls->error : call(f, inputs, outputs);
+    for (size_t i = 0; i < f->outputs && status != LS_OK; i++)
+        outputs[i] = (ls_tensor){0};
     return status;
 }
 

@@ -22,6 +22,9 @@
  */
 ls_status ls_fail(ls_context *ls, ls_status status, const char *format, ...) LS_PRINTF(3, 4);
 
+/** For a function that was given NULL in place of its options: raises the error, for no context. NULL. */
+void *ls_no_options(const char *what);
+
 /** As ls_open, but without log: for the library's own contexts. */
 ls_context *ls_open_plain(const char *device);
 

@@ -125,6 +125,9 @@ void ls_tape_free(struct ls_tape *tape)
         link = &(*link)->next;
     *link = tape->next;
     ls_tape_clear(tape);
+    for (size_t v = 0; tape->read && v < tape->watched_count; v++)
+        ls_value_release(tape->ls, &tape->read[v]);
+    free(tape->read);
     free(tape->watched);
     free(tape->reasons);
     free(tape);
@@ -166,8 +169,14 @@ static bool note_variable(struct ls_tape *tape, ls_tensor variable)
         if (!watched)
             return false;
         tape->watched = watched;
+        struct ls_value *read = tape->only_watches ? realloc(tape->read, capacity * sizeof *read) : NULL;
+        if (tape->only_watches && !read)
+            return false;
+        tape->read = read;
         tape->watched_capacity = capacity;
     }
+    if (tape->only_watches)
+        tape->read[tape->watched_count] = ls_value_retain(&ls_slot_of(variable)->value);
     tape->watched[tape->watched_count++] = variable;
     return true;
 }
@@ -240,6 +249,13 @@ static bool record_on(struct ls_tape *tape, const struct ls_op *op, const ls_ten
     }
     tape->entries[tape->entry_count++] = entry;
     return true;
+}
+
+void ls_tapes_read(ls_context *ls, ls_tensor tensor)
+{
+    for (struct ls_tape *tape = ls->tapes; tape; tape = tape->next)
+        if (tape->only_watches && ls_tape_recording(tape))
+            follows_input(tape, tensor);
 }
 
 ls_tensor ls_record(ls_context *ls, const struct ls_op *op, const ls_tensor *in, int inputs, ls_tensor out,

@@ -35,6 +35,7 @@ struct ls_vjp_call {
     ls_tensor dy;
     const bool *needs;
     ls_tensor *dx;
+    bool nil_is_none;     /* set by a rule whose nil is not zero: nothing arrives at that input */
     struct ls_walk *walk; /* for ls_gradient_into, */
     const int32_t *in_index; /* likewise: the inputs' numbers on the walk's tape */
 };
@@ -85,11 +86,12 @@ struct ls_tape {
     struct ls_tape *next;
     ls_tape_options options;
     bool ended, consumed, warned;
-    bool only_watches; /* notes the variables that are read, but no ops */
+    bool only_watches; /* notes the variables that are read, and their values then, but no ops */
     int stopped;       /* recording is stopped that many times */
     int scope;
     ls_tensor *watched; /* variables */
     size_t watched_count, watched_capacity;
+    struct ls_value *read; /* if it only watches: the value of watched[i] when it was first read */
     struct ls_reason *reasons; /* of the last gradient */
     size_t reason_count;
 

@@ -50,10 +50,10 @@ void ls_recorder_hold(struct bound_variable *bound)
 
 ls_status ls_recorder_moved(ls_context *ls, struct ls_slot *slot)
 {
-    /* The first time only: afterwards the variable's storage is no longer the bound one. */
+    /* The first time only: afterwards the variable's storage is another, or was put back by a checkpoint. */
     struct ls_recorder *r = ls->recorder;
     for (size_t b = 0; b < r->bound_count; b++)
-        if (r->bound[b].storage == slot->value.storage)
+        if (r->bound[b].storage == slot->value.storage && !r->bound[b].held)
             ls_recorder_hold(&r->bound[b]);
     return LS_OK;
 }

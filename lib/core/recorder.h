@@ -22,6 +22,8 @@ struct ls_recorder {
     struct bound_variable *bound;
     size_t bound_count;
     struct ls_pool *pool;
+    struct ls_receipt_mark *marks; /* recorded steps of receipts (receipt.c) */
+    size_t mark_count;
 };
 
 /** Makes one of the storage's references the function's. */

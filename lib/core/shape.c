@@ -9,8 +9,8 @@
 
 ls_shape ls_shape_of(int rank, const int64_t *dims)
 {
-    ls_shape shape = {.rank = rank};
-    for (int d = 0; d < rank && d < LS_MAX_RANK; d++)
+    ls_shape shape = {.rank = dims || rank <= 0 ? rank : -1}; /* no rank: refused wherever it is used */
+    for (int d = 0; dims && d < rank && d < LS_MAX_RANK; d++)
         shape.dim[d] = dims[d];
     return shape;
 }

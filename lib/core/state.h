@@ -62,6 +62,8 @@ struct ls_owned {
     void (*destroy)(void *object);
 };
 
+enum { LS_LOOKUPS = 4 };
+
 struct ls_context {
     struct ls_device *device;
     ls_status error;
@@ -74,6 +76,7 @@ struct ls_context {
     uint32_t slots, chunk_capacity, free_slot;
     uint32_t *scopes; /* head slot of each open scope */
     int scope_count, scope_capacity;
+    int scopes_missing; /* begun without memory: their ends and keeps do nothing */
     uint32_t variables; /* head of the list of variables */
 
     struct ls_pool pool;          /* the general one */
@@ -83,9 +86,11 @@ struct ls_context {
 
     struct ls_tape *tapes; /* all that are alive, newest first */
     struct ls_numerics *numerics; /* LOCKSTEP_CHECK=numerics; else NULL */
+    struct ls_receipt *receipt;   /* LOCKSTEP_RECEIPT; else NULL */
     uint64_t next_id;
 
     const char *op; /* the last that was entered, for messages */
+    const char *lookups[LS_LOOKUPS]; /* the ops that looked up by index since faults were last asked for */
     struct ls_recorder *recorder; /* while a function is being recorded */
 
     uint64_t seed;
@@ -98,6 +103,11 @@ struct ls_context {
 };
 
 /* ---- Storage (storage.c) ---- */
+
+/** The elements of a shape that a user gave, or -1 with the error raised. */
+int64_t ls_shape_check(ls_context *ls, const char *op, const ls_shape *shape);
+/** Whether `elements` of a type are more than any device's memory holds. */
+bool ls_too_large(ls_dtype dtype, int64_t elements);
 
 /** Storage for `elements` of `dtype`, one reference, with a buffer. NULL on error (raised). */
 struct ls_storage *ls_storage_new(ls_context *ls, ls_dtype dtype, int64_t elements);
@@ -198,6 +208,8 @@ ls_status ls_fail_device(ls_context *ls, ls_status status, const char *what);
 
 /* ---- Tapes (record.c keeps them, lib/autodiff walks them) ---- */
 
+/** Tells tapes that note which variables are read that `tensor` is, other than by an op. */
+void ls_tapes_read(ls_context *ls, ls_tensor tensor);
 /** Releases the tapes that were begun in a scope or inside it. */
 void ls_tapes_end_scope(ls_context *ls, int scope);
 

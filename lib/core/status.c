@@ -38,18 +38,33 @@ static void log_text(ls_context *ls, ls_log_level level, const char *text)
         ls->log(ls->log_user, level, text);
 }
 
+/* What went wrong last in a call that had no context to keep it: NULL options, an empty list of tensors. */
+static _Thread_local char without_context[512];
+
 ls_status ls_fail(ls_context *ls, ls_status status, const char *format, ...)
 {
+    va_list args;
     ls_error_raised(status);
-    if (!ls || ls->error != LS_OK)
+    if (!ls) {
+        va_start(args, format);
+        vsnprintf(without_context, sizeof without_context, format, args);
+        va_end(args);
+        return status;
+    }
+    if (ls->error != LS_OK)
         return status;
     ls->error = status;
-    va_list args;
     va_start(args, format);
     vsnprintf(ls->message, sizeof ls->message, format, args);
     va_end(args);
     log_text(ls, LS_LOG_ERROR, ls->message);
     return status;
+}
+
+void *ls_no_options(const char *what)
+{
+    ls_fail(NULL, LS_INVALID_ARGUMENT, "%s: its options are NULL; all zero means the defaults", what);
+    return NULL;
 }
 
 ls_status ls_fail_device(ls_context *ls, ls_status status, const char *what)
@@ -89,11 +104,15 @@ ls_status ls_error(const ls_context *ls) { return ls ? ls->error : LS_INVALID_AR
 
 const char *ls_error_message(const ls_context *ls)
 {
-    return !ls ? "the context is NULL" : ls->error ? ls->message : "";
+    if (!ls)
+        return without_context[0] ? without_context : "the context is NULL";
+    return ls->error ? ls->message : "";
 }
 
 void ls_clear_error(ls_context *ls)
 {
+    if (!ls)
+        without_context[0] = '\0';
     if (!ls || !ls->device || ls->device->lost)
         return;
     ls->error = LS_OK;

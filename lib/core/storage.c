@@ -40,13 +40,14 @@ static struct ls_buffer *take_buffer(ls_context *ls, struct ls_pool *pool, size_
             status = device->backend->create(device, rounded, &buffer);
         }
         if (status != LS_OK) {
-            char what[64];
+            char what[128];
+            const char *op = ls->op ? ls->op : "function";
             struct ls_message *message = &device->message;
             if (!message->text[0])
-                ls_fail(ls, status, "allocating %zu bytes on %s: %s; %zu bytes are in use", rounded,
+                ls_fail(ls, status, "%s: allocating %zu bytes on %s: %s; %zu bytes are in use", op, rounded,
                         device->info.device, ls_status_text(status), ls->stats.live_bytes);
             else
-                ls_fail_device(ls, status, (snprintf(what, sizeof what, "allocating %zu bytes", rounded), what));
+                ls_fail_device(ls, status, (snprintf(what, sizeof what, "%s: allocating %zu bytes", op, rounded), what));
             return NULL;
         }
         buffer->bytes = rounded;
@@ -74,13 +75,16 @@ static void give_buffer(ls_context *ls, struct ls_pool *pool, struct ls_buffer *
     ls->stats.pooled_bytes += buffer->bytes;
 }
 
+bool ls_too_large(ls_dtype dtype, int64_t elements)
+{
+    return elements > ((int64_t)1 << 46) / (int64_t)ls_dtype_size(dtype);
+}
+
 static struct ls_storage *new_storage(ls_context *ls, ls_dtype dtype, int64_t elements)
 {
-    int64_t bytes;
-    if (elements < 0 || !ls_checked_mul(elements, (int64_t)ls_dtype_size(dtype), &bytes) ||
-        bytes > (int64_t)1 << 46) {
-        ls_fail(ls, LS_OVERFLOW, "a tensor of %lld %s elements is larger than any device's memory",
-                (long long)elements, ls_dtype_name(dtype));
+    if (elements < 0 || ls_too_large(dtype, elements)) {
+        ls_fail(ls, LS_OVERFLOW, "%s: a tensor of %lld %s elements is larger than any device's memory",
+                ls->op ? ls->op : "function", (long long)elements, ls_dtype_name(dtype));
         return NULL;
     }
     struct ls_storage *storage = ls->free_storage;
@@ -90,7 +94,7 @@ static struct ls_storage *new_storage(ls_context *ls, ls_dtype dtype, int64_t el
         ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a tensor's record");
         return NULL;
     }
-    *storage = (struct ls_storage){.refs = 1, .bytes = (size_t)bytes, .pool = ls->current_pool};
+    *storage = (struct ls_storage){.refs = 1, .bytes = (size_t)elements * ls_dtype_size(dtype), .pool = ls->current_pool};
     return storage;
 }
 

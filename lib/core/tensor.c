@@ -143,10 +143,11 @@ void ls_scope_begin(ls_context *ls)
 {
     if (!ls)
         return;
-    if (ls->scope_count == ls->scope_capacity) {
+    if (ls->scopes_missing > 0 || ls->scope_count == ls->scope_capacity) {
         int capacity = ls->scope_capacity ? 2 * ls->scope_capacity : 16;
-        uint32_t *scopes = realloc(ls->scopes, (size_t)capacity * sizeof *scopes);
+        uint32_t *scopes = ls->scopes_missing ? NULL : realloc(ls->scopes, (size_t)capacity * sizeof *scopes);
         if (!scopes) {
+            ls->scopes_missing++;
             ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for another scope");
             return;
         }
@@ -160,6 +161,10 @@ ls_status ls_scope_end(ls_context *ls)
 {
     if (!ls)
         return LS_INVALID_ARGUMENT;
+    if (ls->scopes_missing > 0) {
+        ls->scopes_missing--;
+        return ls->error;
+    }
     if (ls->scope_count <= 1)
         return ls_fail(ls, LS_INVALID_ARGUMENT, "scope_end: no scope is open; each ls_scope_begin is ended once");
     ls_tapes_end_scope(ls, ls->scope_count - 1);
@@ -173,7 +178,12 @@ ls_status ls_scope_end(ls_context *ls)
 ls_tensor ls_keep(ls_tensor a)
 {
     struct ls_slot *slot = ls_slot_of(a);
-    if (slot && slot->scope > 0)
+    if (a.context && !slot) {
+        ls_fail(a.context, LS_STALE_HANDLE,
+                "keep: the tensor was released; keep it before its scope ends, once per scope that it leaves");
+        return (ls_tensor){0};
+    }
+    if (slot && slot->scope > 0 && a.context->scopes_missing == 0)
         ls_slot_move(a.context, a.index, slot->scope - 1);
     return a;
 }
@@ -203,14 +213,13 @@ void ls_tensors_close(ls_context *ls)
 
 /* ---- Making and reading ---- */
 
-/* The elements of a shape, or -1 with the error raised. */
-static int64_t elements_or_fail(ls_context *ls, const char *op, const ls_shape *shape)
+int64_t ls_shape_check(ls_context *ls, const char *op, const ls_shape *shape)
 {
     int64_t n = ls_shape_elements(shape);
     if (n < 0)
         ls_fail(ls, shape->rank > LS_MAX_RANK || shape->rank < 0 ? LS_INVALID_ARGUMENT : LS_OVERFLOW,
-                "%s: shape %s is not valid: rank at most %d, no negative size, and a product below 2^63", op,
-                ls_text(*shape).text, LS_MAX_RANK);
+                "%s: shape %s of rank %d is not valid: rank 0 to %d, no negative size, and a product below 2^63", op,
+                ls_text(*shape).text, shape->rank, LS_MAX_RANK);
     return n;
 }
 
@@ -218,7 +227,8 @@ ls_tensor ls_from_host(ls_context *ls, ls_dtype dtype, ls_shape shape, const voi
 {
     if (!ls || ls_failed(ls))
         return (ls_tensor){0};
-    int64_t n = elements_or_fail(ls, "from_host", &shape);
+    ls->op = "from_host";
+    int64_t n = ls_shape_check(ls, "from_host", &shape);
     if (n < 0)
         return (ls_tensor){0};
     if ((unsigned)dtype >= LS_DTYPE_COUNT || (!data && n > 0)) {
@@ -253,9 +263,14 @@ static ls_tensor constant(ls_context *ls, ls_dtype dtype, ls_shape shape, uint32
         ls_fail(ls, LS_INVALID_ARGUMENT, "fill: unknown dtype %d", (int)dtype);
         return (ls_tensor){0};
     }
-    int64_t n = elements_or_fail(ls, "fill", &shape);
+    int64_t n = ls_shape_check(ls, "fill", &shape);
     if (n < 0)
         return (ls_tensor){0};
+    if (ls_too_large(dtype, n)) {
+        ls_fail(ls, LS_OVERFLOW, "fill: %s %s is larger than any device's memory", ls_dtype_name(dtype),
+                ls_text(shape).text);
+        return (ls_tensor){0};
+    }
     struct ls_storage *storage = ls_storage_constant(ls, dtype, n, word);
     return storage ? ls_tensor_new(ls, dtype, &shape, storage, 0) : (ls_tensor){0};
 }

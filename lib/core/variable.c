@@ -85,7 +85,8 @@ ls_status ls_assign(ls_tensor variable, ls_tensor value)
     if (!ls_shape_equal(&to->value.shape, &from->value.shape))
         return ls_fail(ls, LS_SHAPE_MISMATCH, "assign to %s: shape %s cannot take %s", to->name,
                        ls_text(to->value.shape).text, ls_text(from->value.shape).text);
-    if (ls->recorder && ls_recorder_moved(ls, to) != LS_OK)
+    ls_tapes_read(ls, value);
+    if (ls_failed(ls) || (ls->recorder && ls_recorder_moved(ls, to) != LS_OK))
         return ls->error;
     struct ls_value shared = ls_value_retain(&from->value);
     ls_storage_release(ls, to->value.storage);

@@ -13,7 +13,7 @@
 #include "../core/env.h"
 #include "../core/internal.h"
 #include "dataset.h"
-#include "../io/idx.h"
+#include "../io/array_file.h"
 
 enum { SIZE = 28, CLASSES = 10, TRAIN = 60000, VALIDATION = 5000, TEST = 10000 };
 
@@ -52,52 +52,52 @@ static bool find_folder(struct path *folder)
 }
 
 /* Reads a file whose shape is known: uint8 (count, 28, 28), or (count) for labels. */
-static ls_status load(ls_context *ls, const struct path *folder, const char *file, ls_shape shape, struct ls_idx *idx,
+static ls_status load(ls_context *ls, const struct path *folder, const char *file, ls_shape shape, ls_array *array,
                       struct path *path)
 {
     if (!find_in(folder->text, file, path))
         return ls_fail(ls, LS_NOT_FOUND, "fashion_mnist: %s has no %s and no %s.gz", folder->text, file, file);
-    if (ls_idx_load(ls, path->text, idx) != LS_OK)
+    if (ls_array_load(ls, path->text, ls_idx_header, array) != LS_OK)
         return ls_error(ls);
-    if (idx->dtype == LS_UINT8 && ls_shape_equal(&idx->shape, &shape))
+    if (array->dtype == LS_UINT8 && ls_shape_equal(&array->shape, &shape))
         return LS_OK;
     ls_fail(ls, LS_BAD_FILE, "%s: holds %s %s, but fashion-mnist has uint8 %s here", path->text,
-            ls_dtype_name(idx->dtype), ls_text(idx->shape).text, ls_text(shape).text);
-    ls_idx_finish(idx);
+            ls_dtype_name(array->dtype), ls_text(array->shape).text, ls_text(shape).text);
+    free(array->data);
     return ls_error(ls);
 }
 
 static ls_tensor load_images(ls_context *ls, const struct path *folder, const char *file, int64_t count)
 {
-    struct ls_idx idx;
+    ls_array array;
     struct path path;
-    if (load(ls, folder, file, LS_SHAPE(count, SIZE, SIZE), &idx, &path) != LS_OK)
+    if (load(ls, folder, file, LS_SHAPE(count, SIZE, SIZE), &array, &path) != LS_OK)
         return (ls_tensor){0};
-    ls_tensor images = ls_from_host(ls, LS_UINT8, idx.shape, idx.data);
-    ls_idx_finish(&idx);
+    ls_tensor images = ls_from_host(ls, LS_UINT8, array.shape, array.data);
+    free(array.data);
     return images;
 }
 
 static ls_tensor load_labels(ls_context *ls, const struct path *folder, const char *file, int64_t count)
 {
-    struct ls_idx idx;
+    ls_array array;
     struct path path;
-    if (load(ls, folder, file, LS_SHAPE(count), &idx, &path) != LS_OK)
+    if (load(ls, folder, file, LS_SHAPE(count), &array, &path) != LS_OK)
         return (ls_tensor){0};
     int32_t *labels = malloc((size_t)count * sizeof *labels);
     if (!labels)
         ls_fail(ls, LS_OUT_OF_MEMORY, "fashion_mnist: no host memory for %lld labels", (long long)count);
     for (int64_t i = 0; labels && i < count; i++) {
-        labels[i] = ((const unsigned char *)idx.data)[i];
+        labels[i] = ((const unsigned char *)array.data)[i];
         if (labels[i] >= CLASSES) {
             ls_fail(ls, LS_BAD_FILE, "%s: label %d at %lld is no class; they are 0 to %d", path.text, (int)labels[i],
                     (long long)i, CLASSES - 1);
             break;
         }
     }
-    ls_tensor tensor = ls_from_host(ls, LS_INT32, idx.shape, labels);
+    ls_tensor tensor = ls_from_host(ls, LS_INT32, array.shape, labels);
     free(labels);
-    ls_idx_finish(&idx);
+    free(array.data);
     return tensor;
 }
 

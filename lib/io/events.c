@@ -22,6 +22,7 @@
 
 #include "../core/internal.h"
 #include "atomic.h"
+#include "folders.h"
 #include "protobuf.h"
 
 enum { FLUSH_AT = 1 << 20, BUCKETS = 30, LONGEST_NAME = 65535 };
@@ -106,20 +107,6 @@ static void close_owned(void *object)
     free_writer(writer);
 }
 
-/* Makes a folder and those above it; 0 or the errno. Changes and restores `folder`. */
-static int make_folders(char *folder)
-{
-    for (char *slash = folder + 1;; slash++) {
-        slash += strcspn(slash, "/");
-        char end = *slash;
-        *slash = '\0';
-        int code = mkdir(folder, 0777) == 0 || errno == EEXIST ? 0 : errno;
-        *slash = end;
-        if (code || !end)
-            return code;
-    }
-}
-
 /* The path of a new file: TensorBoard looks for "tfevents". NULL without memory. */
 static char *new_path(const ls_event_writer_options *o, double time)
 {
@@ -146,7 +133,7 @@ static ls_status fail_open(ls_context *ls, const char *path, int code)
 static ls_status open_file(ls_event_writer *writer, const ls_event_writer_options *o)
 {
     char *folder = malloc(strlen(o->folder) + 1);
-    int code = folder ? make_folders(strcpy(folder, o->folder)) : ENOMEM;
+    int code = folder ? ls_make_folders(strcpy(folder, o->folder)) : ENOMEM;
     free(folder);
     if (code)
         return fail_open(writer->context, o->folder, code);

@@ -151,7 +151,7 @@ static ls_status copy_some(struct ls_input *in, unsigned char *data, size_t byte
     return LS_OK;
 }
 
-ls_status ls_input_read(struct ls_input *in, void *data, size_t bytes, size_t *got)
+static ls_status read_on(struct ls_input *in, void *data, size_t bytes, size_t *got)
 {
     if (!in->gzip)
         return copy_some(in, data, bytes, got);
@@ -166,4 +166,25 @@ ls_status ls_input_read(struct ls_input *in, void *data, size_t bytes, size_t *g
             break;
     }
     return LS_OK;
+}
+
+ls_status ls_input_peek(struct ls_input *in, unsigned char *byte)
+{
+    size_t got = in->peeked;
+    if (!in->peeked && read_on(in, &in->first, 1, &got) != LS_OK)
+        return ls_error(in->ls);
+    in->peeked = got > 0;
+    *byte = in->peeked ? in->first : 0;
+    return LS_OK;
+}
+
+ls_status ls_input_read(struct ls_input *in, void *data, size_t bytes, size_t *got)
+{
+    size_t given = in->peeked && bytes > 0;
+    if (given)
+        *(unsigned char *)data = in->first;
+    in->peeked = in->peeked && !given;
+    ls_status status = read_on(in, (unsigned char *)data + given, bytes - given, got);
+    *got += given;
+    return status;
 }

@@ -18,6 +18,8 @@ struct ls_input {
     bool gzip;
     bool file_ended;   /* the file has no more bytes */
     bool member_ended; /* the gzip member before was complete */
+    bool peeked;       /* `first` was read and not yet used */
+    unsigned char first;
     int64_t most;      /* no more bytes than this can come out of the file */
     z_stream stream;   /* next_in, avail_in: what was read and not yet used, in both cases */
     unsigned char chunk[LS_INPUT_CHUNK];
@@ -36,6 +38,9 @@ ls_status ls_input_open(struct ls_input *input, ls_context *ls, const char *path
  * end is reached, so read on until it is. LS_FILE_ERROR.
  */
 ls_status ls_input_read(struct ls_input *input, void *data, size_t bytes, size_t *got);
+
+/** The byte that ls_input_read will give next; 0 at the end. Errors as there. */
+ls_status ls_input_peek(struct ls_input *input, unsigned char *byte);
 
 void ls_input_close(struct ls_input *input);
 

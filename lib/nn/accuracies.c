@@ -121,6 +121,8 @@ PLAIN(root_mean_squared_error)
 
 ls_metric *ls_binary_accuracy_with(const ls_accuracy_options *options)
 {
+    if (!options)
+        return ls_no_options("binary_accuracy");
     float threshold = options->threshold != 0 || signbit(options->threshold) ? options->threshold : 0.5f;
     ls_metric draft = {.context = options->context, .kind = &binary_accuracy, .number[THRESHOLD] = threshold};
     return ls_metric_create(&draft, options->name);
@@ -138,16 +140,22 @@ static ls_metric *make_top_k(const struct ls_metric_kind *kind, const ls_accurac
 
 ls_metric *ls_top_k_categorical_accuracy_with(const ls_accuracy_options *options)
 {
+    if (!options)
+        return ls_no_options("top_k_categorical_accuracy");
     return make_top_k(&top_k_categorical_accuracy, options);
 }
 
 ls_metric *ls_sparse_top_k_categorical_accuracy_with(const ls_accuracy_options *options)
 {
+    if (!options)
+        return ls_no_options("sparse_top_k_categorical_accuracy");
     return make_top_k(&sparse_top_k_categorical_accuracy, options);
 }
 
 ls_metric *ls_loss_metric_with(const ls_loss_metric_options *options)
 {
+    if (!options)
+        return ls_no_options("loss_metric");
     ls_metric draft = {.context = options->context, .kind = &loss, .loss = options->loss};
     if (!options->loss) {
         if (draft.context)

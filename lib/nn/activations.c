@@ -75,6 +75,8 @@ static const ls_layer_kind activation = {
 
 ls_layer *ls_activation_layer_with(const ls_activation_options *o)
 {
+    if (!o)
+        return ls_no_options("activation_layer");
     if (!o->context || ls_failed(o->context) || !ls_activation_known(o->context, "activation", o->activation))
         return NULL;
     return ls_layer_create(o->context, &activation, &o->activation, o->name);
@@ -106,6 +108,8 @@ static const ls_layer_kind leaky = {
 
 ls_layer *ls_relu_layer_with(const ls_relu_options *o)
 {
+    if (!o)
+        return ls_no_options("relu_layer");
     if (!o->context || ls_failed(o->context))
         return NULL;
     if (!(o->max_value >= 0) || !(o->negative_slope >= 0) || !(o->threshold >= 0)) {
@@ -120,6 +124,8 @@ ls_layer *ls_relu_layer_with(const ls_relu_options *o)
 
 ls_layer *ls_leaky_relu_layer_with(const ls_leaky_relu_options *o)
 {
+    if (!o)
+        return ls_no_options("leaky_relu_layer");
     ls_relu_options state = {.negative_slope = ls_option(o->negative_slope, 0.3f)};
     return ls_layer_create(o->context, &leaky, &state, o->name);
 }
@@ -170,6 +176,8 @@ static const ls_layer_kind prelu = {.name = "p_re_lu",
 
 ls_layer *ls_prelu_layer_with(const ls_prelu_options *o)
 {
+    if (!o)
+        return ls_no_options("prelu_layer");
     struct prelu state = {.options = *o};
     state.options.name = NULL;
     if (!o->alpha_initializer.make)
@@ -191,6 +199,8 @@ static const ls_layer_kind softmax_kind = {
 
 ls_layer *ls_softmax_layer_with(const ls_softmax_options *o)
 {
+    if (!o)
+        return ls_no_options("softmax_layer");
     int axis = o->axis ? o->axis : -1;
     return ls_layer_create(o->context, &softmax_kind, &axis, o->name);
 }

@@ -21,6 +21,8 @@ static const struct ls_optimizer_kind kind = {.slot_name = {"accumulator"}, .upd
 
 ls_optimizer *ls_adagrad_with(const ls_adagrad_options *options)
 {
+    if (!options)
+        return ls_no_options("adagrad");
     ls_context *ls = options->context;
     float rate = ls_option(options->learning_rate, 0.001f), epsilon = ls_option(options->epsilon, 1e-7f);
     float initial = ls_option(options->initial_accumulator_value, 0.1f);

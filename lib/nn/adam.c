@@ -71,5 +71,12 @@ static ls_optimizer *make(const ls_adam_options *options, const char *name, floa
     return ls_optimizer_create(&draft, options->name ? options->name : name, rate);
 }
 
-ls_optimizer *ls_adam_with(const ls_adam_options *options) { return make(options, "adam", 0); }
-ls_optimizer *ls_adamw_with(const ls_adam_options *options) { return make(options, "adamw", 0.004f); }
+ls_optimizer *ls_adam_with(const ls_adam_options *options)
+{
+    return options ? make(options, "adam", 0) : ls_no_options("adam");
+}
+
+ls_optimizer *ls_adamw_with(const ls_adam_options *options)
+{
+    return options ? make(options, "adamw", 0.004f) : ls_no_options("adamw");
+}

@@ -207,8 +207,15 @@ static ls_metric *make(const struct ls_metric_kind *kind, const ls_precision_opt
     return ls_metric_create(&draft, o->name);
 }
 
-ls_metric *ls_precision_with(const ls_precision_options *options) { return make(&precision, options); }
-ls_metric *ls_recall_with(const ls_precision_options *options) { return make(&recall, options); }
+ls_metric *ls_precision_with(const ls_precision_options *options)
+{
+    return options ? make(&precision, options) : ls_no_options("precision");
+}
+
+ls_metric *ls_recall_with(const ls_precision_options *options)
+{
+    return options ? make(&recall, options) : ls_no_options("recall");
+}
 
 /* ---- AUC ---- */
 
@@ -272,6 +279,8 @@ static int ascending(const void *a, const void *b)
 
 ls_metric *ls_auc_with(const ls_auc_options *o)
 {
+    if (!o)
+        return ls_no_options("auc");
     ls_context *ls = o->context;
     int given = o->thresholds ? o->threshold_count : 0;
     int count = o->thresholds ? given + 2 : o->num_thresholds ? o->num_thresholds : 200;

@@ -129,7 +129,22 @@ static ls_layer *create(const ls_conv_layer_options *options, const ls_layer_kin
     return layer;
 }
 
-ls_layer *ls_conv1d_with(const ls_conv_layer_options *o) { return create(o, &conv1d, PLAIN, 3); }
-ls_layer *ls_conv2d_with(const ls_conv_layer_options *o) { return create(o, &conv2d, PLAIN, 4); }
-ls_layer *ls_depthwise_conv2d_with(const ls_conv_layer_options *o) { return create(o, &depthwise, DEPTHWISE, 4); }
-ls_layer *ls_conv2d_transpose_with(const ls_conv_layer_options *o) { return create(o, &transposed, TRANSPOSED, 4); }
+ls_layer *ls_conv1d_with(const ls_conv_layer_options *o)
+{
+    return o ? create(o, &conv1d, PLAIN, 3) : ls_no_options("conv1d");
+}
+
+ls_layer *ls_conv2d_with(const ls_conv_layer_options *o)
+{
+    return o ? create(o, &conv2d, PLAIN, 4) : ls_no_options("conv2d");
+}
+
+ls_layer *ls_depthwise_conv2d_with(const ls_conv_layer_options *o)
+{
+    return o ? create(o, &depthwise, DEPTHWISE, 4) : ls_no_options("depthwise_conv2d");
+}
+
+ls_layer *ls_conv2d_transpose_with(const ls_conv_layer_options *o)
+{
+    return o ? create(o, &transposed, TRANSPOSED, 4) : ls_no_options("conv2d_transpose");
+}

@@ -60,6 +60,8 @@ static const ls_layer_kind dense = {
 
 ls_layer *ls_dense_with(const ls_dense_options *options)
 {
+    if (!options)
+        return ls_no_options("dense");
     struct dense state = {.options = *options};
     if (!options->context || ls_failed(options->context))
         return NULL;

@@ -37,6 +37,8 @@ static const ls_layer_kind embedding = {.name = "embedding",
 
 ls_layer *ls_embedding_with(const ls_embedding_options *o)
 {
+    if (!o)
+        return ls_no_options("embedding");
     if (!o->context || ls_failed(o->context))
         return NULL;
     if (o->input_dim < 1 || o->output_dim < 1) {

@@ -26,5 +26,7 @@ static const ls_layer_kind flatten = {.name = "flatten", .title = "Flatten", .ca
 
 ls_layer *ls_flatten_with(const ls_flatten_options *options)
 {
+    if (!options)
+        return ls_no_options("flatten");
     return ls_layer_create(options->context, &flatten, NULL, options->name);
 }

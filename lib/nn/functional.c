@@ -24,6 +24,7 @@ struct node {
     ls_context *context;
     ls_layer *layer;
     bool is_input;
+    size_t index; /* how often the layer was applied before */
     size_t input_count, output_count;
     ls_symbol **inputs;
     ls_symbol *outputs;
@@ -43,7 +44,7 @@ static struct node *make_node(ls_layer *layer, ls_symbol *const *inputs, size_t 
     size_t outputs = ls_layer_outputs(layer);
     struct node *node = calloc(1, sizeof *node);
     if (node) {
-        *node = (struct node){.context = ls, .layer = layer, .input_count = input_count, .output_count = outputs};
+        *node = (struct node){.context = ls, .layer = layer, .index = layer->applied, .input_count = input_count, .output_count = outputs};
         node->inputs = calloc(input_count + 1, sizeof(ls_symbol *));
         node->outputs = calloc(outputs, sizeof(ls_symbol));
         if (node->inputs && node->outputs && ls_own(ls, node, free_node) == LS_OK) {
@@ -51,6 +52,7 @@ static struct node *make_node(ls_layer *layer, ls_symbol *const *inputs, size_t 
                 node->inputs[i] = inputs[i];
             for (size_t i = 0; i < outputs; i++)
                 node->outputs[i] = (ls_symbol){.node = node, .output = i};
+            layer->applied++;
             return node;
         }
         free_node(node);
@@ -73,6 +75,8 @@ static const ls_layer_kind input_kind = {.name = "input_layer", .title = "InputL
 
 ls_symbol *ls_input_with(const ls_input_options *o)
 {
+    if (!o)
+        return ls_no_options("input");
     ls_context *ls = o->context;
     if (!ls || ls_failed(ls))
         return NULL;
@@ -367,4 +371,39 @@ ls_model *ls_functional(ls_context *ls, const char *name, ls_symbol *const *inpu
     }
     model->built = true;
     return add_layers(model, &state) ? model : NULL;
+}
+
+/* ---- For the summary ---- */
+
+bool ls_functional_branches(const ls_model *model)
+{
+    const struct functional *f = model->state;
+    if (model->kind != &functional)
+        return false;
+    for (size_t i = 0; i < f->step_count; i++) {
+        if (f->steps[i].node->input_count > 1)
+            return true;
+        for (size_t j = 0; j < i; j++)
+            if (f->steps[j].depth == f->steps[i].depth || f->steps[j].node->layer == f->steps[i].node->layer)
+                return true;
+    }
+    return false;
+}
+
+bool ls_functional_connection(const ls_model *model, const ls_layer *layer, size_t which, struct ls_connection *found)
+{
+    const struct functional *f = model->state;
+    for (size_t index = 0; index < layer->applied; index++)
+        for (size_t i = 0; i < f->step_count; i++) {
+            const struct node *node = f->steps[i].node;
+            if (node->layer != layer || node->index != index)
+                continue;
+            if (which < node->input_count) {
+                const ls_symbol *from = node->inputs[which];
+                *found = (struct ls_connection){from->node->layer, from->node->index, from->output};
+                return true;
+            }
+            which -= node->input_count;
+        }
+    return false;
 }

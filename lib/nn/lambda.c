@@ -17,6 +17,8 @@ static const ls_layer_kind lambda = {
 
 ls_layer *ls_lambda_with(const ls_lambda_options *o)
 {
+    if (!o)
+        return ls_no_options("lambda");
     if (!o->context || ls_failed(o->context))
         return NULL;
     if (!o->function) {

@@ -42,6 +42,8 @@ static void free_layer(void *object)
     ls_layer *layer = object;
     if (layer->kind->destroy && layer->state)
         layer->kind->destroy(layer->state);
+    if (layer->compiled)
+        layer->free_compiled(layer->compiled, true);
     ls_lists_finish(&layer->lists);
     free(layer->gathered[0].items);
     free(layer->gathered[1].items);
@@ -98,6 +100,9 @@ void ls_layer_destroy(ls_layer **pointer)
     if (!pointer || !*pointer)
         return;
     ls_layer *layer = *pointer;
+    if (layer->compiled)
+        layer->free_compiled(layer->compiled, false);
+    layer->compiled = NULL;
     for (size_t i = 0; i < layer->part_count; i++)
         if (layer->parts[i]->parent == layer)
             ls_layer_destroy(&layer->parts[i]);
@@ -385,6 +390,8 @@ static bool check_call(ls_layer *layer, const ls_tensor *x, size_t count, size_t
 
 ls_tensor ls_call_with(const ls_call_arguments *call)
 {
+    if (!call)
+        return ls_no_options("call"), (ls_tensor){0};
     ls_layer *layer = call->layer;
     const ls_tensor *x = call->inputs ? call->inputs : &call->x;
     size_t count = call->inputs ? call->input_count : 1;

@@ -49,6 +49,7 @@ struct ls_layer {
     bool frozen;
     void *state;
     ls_shape output_shape; /* of the last call */
+    size_t applied;        /* how often to symbols */
 
     struct ls_weight *weights;
     size_t weight_count;
@@ -61,6 +62,9 @@ struct ls_layer {
 
     struct ls_gathered gathered[2]; /* trainable, all */
     struct ls_lists lists;
+
+    void *compiled; /* lib/train: what ls_compile left; freed by free_compiled, host memory alone if `closing` */
+    void (*free_compiled)(void *compiled, bool closing);
 };
 
 /** What the layers of a context share; made at the first call. NULL on an error (raised). */
@@ -71,6 +75,16 @@ bool ls_layer_name_alone(ls_layer *layer);
 size_t ls_layer_outputs(const ls_layer *layer);
 /** Grows an array by one item of `size` bytes, whatever its capacity. */
 bool ls_grow(void **items, size_t count, size_t size);
+
+/** Whether a model is functional and more than a chain of layers. */
+bool ls_functional_branches(const ls_model *model);
+/** Where an input of a layer comes from: `layer`'s output, of the application with that number. */
+struct ls_connection {
+    const ls_layer *layer;
+    size_t application, output;
+};
+/** The input number `which` of a functional model's layer, over all its applications; false behind the last. */
+bool ls_functional_connection(const ls_model *model, const ls_layer *layer, size_t which, struct ls_connection *found);
 
 /** Forgets the losses of the last call of a layer and its parts; adds that of its activity. */
 void ls_clear_losses(ls_layer *layer);

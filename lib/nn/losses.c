@@ -273,7 +273,10 @@ static ls_tensor run(const struct loss *loss, const ls_loss_arguments *call)
 }
 
 #define LOSS(name, labels, logits)                                                                 \
-    ls_tensor ls_##name##_with(const ls_loss_arguments *call) { return run(&losses[LOSS_##name], call); }
+    ls_tensor ls_##name##_with(const ls_loss_arguments *call)                                          \
+    {                                                                                              \
+        return call ? run(&losses[LOSS_##name], call) : (ls_no_options(#name), (ls_tensor){0});    \
+    }
 LOSSES(LOSS)
 #undef LOSS
 #undef LOSSES

@@ -109,7 +109,7 @@ static ls_layer *create(const ls_merge_options *o, const ls_layer_kind *kind, st
     {                                                                                              \
         static const ls_layer_kind kind = {                                                        \
             .name = #what, .title = class, .state_size = sizeof(struct merge), .call_many = call}; \
-        return create(o, &kind, (struct merge){__VA_ARGS__});                                      \
+        return o ? create(o, &kind, (struct merge){__VA_ARGS__}) : ls_no_options("merge_" #what);  \
     }
 
 MERGE(add, "Add", .pair = ls_add)

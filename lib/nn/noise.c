@@ -38,5 +38,12 @@ static ls_layer *create(const ls_noise_options *o, const ls_layer_kind *kind, fl
     return ls_layer_create(o->context, kind, &o->amount, o->name);
 }
 
-ls_layer *ls_dropout_layer_with(const ls_noise_options *o) { return create(o, &dropout, 1); }
-ls_layer *ls_gaussian_noise_with(const ls_noise_options *o) { return create(o, &noise, 3.0e38f); }
+ls_layer *ls_dropout_layer_with(const ls_noise_options *o)
+{
+    return o ? create(o, &dropout, 1) : ls_no_options("dropout_layer");
+}
+
+ls_layer *ls_gaussian_noise_with(const ls_noise_options *o)
+{
+    return o ? create(o, &noise, 3.0e38f) : ls_no_options("gaussian_noise");
+}

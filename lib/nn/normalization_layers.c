@@ -118,6 +118,8 @@ static const ls_layer_kind batch_normalization = {.name = "batch_normalization",
 
 ls_layer *ls_batch_normalization_layer_with(const ls_batch_normalization_options *options)
 {
+    if (!options)
+        return ls_no_options("batch_normalization_layer");
     struct batch_normalization state = {.options = *options};
     ls_batch_normalization_options *o = &state.options;
     if (!o->context || ls_failed(o->context))
@@ -177,6 +179,8 @@ static const ls_layer_kind layer_normalization = {.name = "layer_normalization",
 
 ls_layer *ls_layer_normalization_layer_with(const ls_layer_normalization_options *options)
 {
+    if (!options)
+        return ls_no_options("layer_normalization_layer");
     struct layer_normalization state = {.options = *options};
     ls_layer_normalization_options *o = &state.options;
     o->epsilon = ls_option(o->epsilon, 1e-3f);
@@ -226,6 +230,8 @@ static const ls_layer_kind normalization = {.name = "normalization",
 
 ls_layer *ls_normalization_with(const ls_normalization_options *options)
 {
+    if (!options)
+        return ls_no_options("normalization");
     struct normalization state = {.given = options->axis};
     return ls_layer_create(options->context, &normalization, &state, options->name);
 }

@@ -12,6 +12,7 @@
 #include <lockstep/update.h>
 
 #include "../core/internal.h"
+#include "../core/receipt.h"
 #include "lists.h"
 #include "optimizer.h"
 
@@ -433,6 +434,7 @@ static ls_status step(ls_optimizer *optimizer, ls_gradients gradients)
     if (c->schedule.rate)
         ls_assign(optimizer->learning_rate, ls_schedule_rate(&c->schedule, optimizer->iterations));
     ls_tensor *items = ls_lists_take(&optimizer->lists, ls, gradients.count);
+    const ls_tensor *given = gradients.items;
     if (!items)
         return ls_error(ls);
     memcpy(items, gradients.items, gradients.count * sizeof *items);
@@ -444,7 +446,11 @@ static ls_status step(ls_optimizer *optimizer, ls_gradients gradients)
         update_variables(optimizer, gradients);
     if (c->use_ema)
         ls_update_averages(optimizer);
-    return ls_assign(optimizer->iterations, ls_add(optimizer->iterations, ls_int_scalar(ls, 1)));
+    ls_assign(optimizer->iterations, ls_add(optimizer->iterations, ls_int_scalar(ls, 1)));
+    ls_receipt_step(ls, &(struct ls_receipt_step){.optimizer = optimizer, .name = optimizer->name,
+                                                  .iterations = optimizer->iterations, .given = given, .applied = items,
+                                                  .variables = gradients.variables, .count = gradients.count});
+    return ls_error(ls);
 }
 
 ls_status ls_apply_gradients(ls_optimizer *optimizer, ls_gradients gradients)

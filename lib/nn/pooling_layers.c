@@ -54,7 +54,7 @@ static ls_layer *create_global(const ls_global_pooling_options *o, const ls_laye
     {                                                                                              \
         static const ls_layer_kind kind = {                                                        \
             .name = #function, .title = class, .state_size = sizeof(struct pooling), .call = call}; \
-        return create(o, &kind, rank, op);                                                         \
+        return o ? create(o, &kind, rank, op) : ls_no_options(#function);                          \
     }
 #define WINDOWS(function, class, rank, op) LAYER(function, ls_pooling_layer_options, create_windows, class, rank, op)
 #define GLOBAL(function, class, rank, op) LAYER(function, ls_global_pooling_options, create_global, class, rank, op)

@@ -27,6 +27,8 @@ static const ls_layer_kind rescaling = {
 
 ls_layer *ls_rescaling_with(const ls_rescaling_options *options)
 {
+    if (!options)
+        return ls_no_options("rescaling");
     struct rescaling state = {options->context, options->scale, options->offset};
     return ls_layer_create(options->context, &rescaling, &state, options->name);
 }

@@ -26,6 +26,8 @@ static const struct ls_optimizer_kind kind = {
 
 ls_optimizer *ls_rmsprop_with(const ls_rmsprop_options *options)
 {
+    if (!options)
+        return ls_no_options("rmsprop");
     ls_context *ls = options->context;
     float rate = ls_option(options->learning_rate, 0.001f), rho = ls_option(options->rho, 0.9f);
     float momentum = ls_option(options->momentum, 0), epsilon = ls_option(options->epsilon, 1e-7f);

@@ -22,6 +22,8 @@ static const struct ls_optimizer_kind with_momentum = {.slot_name = {"momentum"}
 
 ls_optimizer *ls_sgd_with(const ls_sgd_options *options)
 {
+    if (!options)
+        return ls_no_options("sgd");
     ls_context *ls = options->context;
     float rate = ls_option(options->learning_rate, 0.01f), momentum = ls_option(options->momentum, 0);
     if (!ls || ls_failed(ls) || !ls_option_within(ls, "sgd", "learning_rate", rate, 0, FLT_MAX, false) ||

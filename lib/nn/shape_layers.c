@@ -43,6 +43,8 @@ static const ls_layer_kind reshape = {
 
 ls_layer *ls_reshape_layer_with(const ls_reshape_options *o)
 {
+    if (!o)
+        return ls_no_options("reshape_layer");
     int inferred = 0;
     bool good = o->target_shape.rank >= 0 && o->target_shape.rank < LS_MAX_RANK;
     for (int d = 0; good && d < o->target_shape.rank; d++) {
@@ -83,6 +85,8 @@ static const ls_layer_kind permute = {
 
 ls_layer *ls_permute_with(const ls_permute_options *o)
 {
+    if (!o)
+        return ls_no_options("permute");
     ls_permute_options state = *o;
     state.name = NULL;
     return ls_layer_create(o->context, &permute, &state, o->name);
@@ -107,6 +111,8 @@ static const ls_layer_kind padding = {.name = "zero_padding2d",
 
 ls_layer *ls_zero_padding2d_with(const ls_zero_padding2d_options *o)
 {
+    if (!o)
+        return ls_no_options("zero_padding2d");
     ls_zero_padding2d_options state = *o;
     state.name = NULL;
     return ls_layer_create(o->context, &padding, &state, o->name);
@@ -133,6 +139,8 @@ static const ls_layer_kind sampling = {.name = "up_sampling2d",
 
 ls_layer *ls_up_sampling2d_with(const ls_up_sampling2d_options *o)
 {
+    if (!o)
+        return ls_no_options("up_sampling2d");
     ls_up_sampling2d_options state = *o;
     if (!o->context || ls_failed(o->context))
         return NULL;

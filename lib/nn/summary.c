@@ -8,10 +8,15 @@
 
 #include "layer.h"
 
-enum { COLUMNS = 3, ROW_TEXT = 160 };
-static const int widths[COLUMNS] = {31, 22, 13}; /* of the texts */
+enum { COLUMNS = 4, ROW_TEXT = 160 };
+
+/* How wide the texts of each column are; the last column is there only for models with branches. */
+static const int wide[COLUMNS] = {31, 22, 13, 0}, narrow[COLUMNS] = {19, 17, 10, 17};
 
 struct out {
+    const ls_model *model;
+    const int *widths;
+    int columns;
     void (*line)(void *user, const char *text);
     void *user;
 };
@@ -93,15 +98,15 @@ static void draw_border(const struct out *out, const struct border *b)
 {
     char text[400] = "";
     append(text, sizeof text, b->left);
-    for (int c = 0; c < COLUMNS; c++) {
-        for (int i = 0; i < widths[c] + 2; i++)
+    for (int c = 0; c < out->columns; c++) {
+        for (int i = 0; i < out->widths[c] + 2; i++)
             append(text, sizeof text, b->line);
-        append(text, sizeof text, c + 1 < COLUMNS ? b->cross : b->right);
+        append(text, sizeof text, c + 1 < out->columns ? b->cross : b->right);
     }
     out->line(out->user, text);
 }
 
-/* How many characters of `text` go into one line: whole words if there is a space to break at. */
+/* How many characters of `text` go into one line: whole words, or the first word alone, however long. */
 static size_t fitting(const char *text, size_t width)
 {
     size_t length = strlen(text), at = width;
@@ -109,28 +114,54 @@ static size_t fitting(const char *text, size_t width)
         return length;
     while (at > 0 && text[at] != ' ')
         at--;
-    return at ? at : width;
+    return at ? at : strcspn(text, " ");
 }
 
-static void draw_row(const struct out *out, const char *bar, const char *const *cells)
+/* Draws the first `n` characters of `text`, with "…" where they do not fit. */
+static void draw_cell(char *line, size_t size, const char *text, size_t n, size_t width, bool right)
+{
+    char cell[ROW_TEXT], padding[ROW_TEXT];
+    bool cut = n > width;
+    snprintf(cell, sizeof cell, "%.*s%s", (int)(cut ? width - 1 : n), text, cut ? "…" : "");
+    snprintf(padding, sizeof padding, "%*s", cut ? 0 : (int)(width - n), "");
+    append(line, size, right ? padding : cell);
+    append(line, size, right ? cell : padding);
+}
+
+/* One line of the last column: "dense[0][0],", which has one line for each input of `layer`, or "-". */
+static bool connection_text(const struct out *out, const ls_layer *layer, size_t which, char *text, size_t size)
+{
+    struct ls_connection from, next;
+    bool found = layer && ls_functional_connection(out->model, layer, which, &from);
+    snprintf(text, size, "%s", layer && which == 0 ? "-" : "");
+    if (found)
+        snprintf(text, size, "%.100s[%zu][%zu]%s", ls_layer_name(from.layer), from.application, from.output,
+                 ls_functional_connection(out->model, layer, which + 1, &next) ? "," : "");
+    return found && ls_functional_connection(out->model, layer, which + 1, &next);
+}
+
+/* `layer` is NULL for the head, whose last cell is a text as the others. */
+static void draw_row(const struct out *out, const char *bar, const char *const *cells, const ls_layer *layer)
 {
     const char *rest[COLUMNS];
     bool more = true;
     memcpy(rest, cells, sizeof rest);
-    while (more) {
-        char text[400] = "";
+    for (size_t number = 0; more; number++) {
+        char text[500] = "", connection[ROW_TEXT];
         more = false;
-        for (int c = 0; c < COLUMNS; c++) {
-            char cell[ROW_TEXT];
-            size_t n = fitting(rest[c], (size_t)widths[c]);
-            snprintf(cell, sizeof cell, c == 2 ? "%*.*s" : "%-*.*s", widths[c], (int)n, rest[c]);
+        if (layer && out->columns == COLUMNS) {
+            more = connection_text(out, layer, number, connection, sizeof connection);
+            rest[COLUMNS - 1] = connection;
+        }
+        for (int c = 0; c < out->columns; c++) {
+            size_t n = fitting(rest[c], (size_t)out->widths[c]);
+            append(text, sizeof text, bar);
+            append(text, sizeof text, " ");
+            draw_cell(text, sizeof text, rest[c], n, (size_t)out->widths[c], c == 2);
+            append(text, sizeof text, " ");
             rest[c] += n;
             rest[c] += strspn(rest[c], " ");
             more = more || *rest[c];
-            append(text, sizeof text, bar);
-            append(text, sizeof text, " ");
-            append(text, sizeof text, cell);
-            append(text, sizeof text, " ");
         }
         append(text, sizeof text, bar);
         out->line(out->user, text);
@@ -147,19 +178,20 @@ static void draw_layer(const struct out *out, ls_layer *layer)
     with_commas(elements(all.items, all.count), params, sizeof params - 12);
     if (!layer->built)
         append(params, sizeof params, " (unbuilt)");
-    draw_row(out, "│", (const char *const[]){name, shape, params});
+    draw_row(out, "│", (const char *const[]){name, shape, params, ""}, layer);
 }
 
 ls_status ls_summary_lines(const ls_model *model, void (*line)(void *user, const char *text), void *user)
 {
-    struct out out = {line, user};
     char title[ROW_TEXT];
     if (!model || !line)
         return LS_INVALID_ARGUMENT;
+    bool branches = ls_functional_branches(model);
+    struct out out = {model, branches ? narrow : wide, branches ? COLUMNS : COLUMNS - 1, line, user};
     snprintf(title, sizeof title, "Model: \"%s\"", ls_layer_name(model));
     line(user, title);
     draw_border(&out, &top);
-    draw_row(&out, "┃", (const char *const[]){"Layer (type)", "Output Shape", "Param #"});
+    draw_row(&out, "┃", (const char *const[]){"Layer (type)", "Output Shape", "Param #", "Connected to"}, NULL);
     draw_border(&out, &below_head);
     for (size_t i = 0; i < model->part_count; i++) {
         if (i > 0)

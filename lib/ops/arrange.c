@@ -24,24 +24,21 @@ ls_tensor ls_squeeze(ls_tensor a, const int *axes, int count)
 {
     const struct ls_value *v;
     ls_context *ls = ls_op_enter("squeeze", &a, 1, &v);
-    bool drop[LS_MAX_RANK] = {false};
+    bool drop[LS_MAX_RANK];
     if (!ls)
         return LS_NIL;
     ls_shape shape = v->shape, left = {.rank = 0};
-    for (int i = 0; i < (axes ? count : shape.rank); i++) {
-        int at = axes ? ls_op_axis(ls, "squeeze", axes[i], &shape) : i;
-        if (at < 0)
-            return LS_NIL;
-        if (axes && shape.dim[at] != 1) {
-            ls_fail(ls, LS_SHAPE_MISMATCH, "squeeze: axis %d of %s has size %lld, not 1", at, ls_text(shape).text,
-                    (long long)shape.dim[at]);
+    if (!ls_op_axes(ls, "squeeze", &shape, axes, count, drop))
+        return LS_NIL;
+    for (int d = 0; d < shape.rank; d++) {
+        if (axes && drop[d] && shape.dim[d] != 1) {
+            ls_fail(ls, LS_SHAPE_MISMATCH, "squeeze: axis %d of %s has size %lld, not 1", d, ls_text(shape).text,
+                    (long long)shape.dim[d]);
             return LS_NIL;
         }
-        drop[at] = shape.dim[at] == 1;
-    }
-    for (int d = 0; d < shape.rank; d++)
-        if (!drop[d])
+        if (!drop[d] || shape.dim[d] != 1)
             left.dim[left.rank++] = shape.dim[d];
+    }
     return ls_reshape(a, left);
 }
 
@@ -82,11 +79,8 @@ ls_tensor ls_stack(const ls_tensor *tensors, size_t count, int axis)
     enum { MOST = 256 };
     const struct ls_value *v[MOST];
     ls_tensor rows[MOST];
-    if (count == 0 || count > MOST) {
-        if (count)
-            ls_fail(tensors[0].context, LS_INVALID_ARGUMENT, "stack: %zu tensors; at most %d in one call", count, MOST);
+    if (!ls_op_list("stack", tensors, count, MOST))
         return LS_NIL;
-    }
     ls_context *ls = ls_op_enter("stack", tensors, (int)count, v);
     if (!ls)
         return LS_NIL;
@@ -117,9 +111,10 @@ ls_status ls_split(ls_tensor a, const int64_t *sizes, size_t count, int axis, ls
     const struct ls_value *v;
     ls_context *ls = ls_op_enter("split", &a, 1, &v);
     int at = ls ? ls_op_axis(ls, "split", axis, &v->shape) : -1;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; parts && i < count; i++)
         parts[i] = LS_NIL;
-    if (at < 0)
+    if (at < 0 || !ls_op_given(ls, "split", "sizes", sizes, (int64_t)count, "number") ||
+        !ls_op_given(ls, "split", "parts", parts, (int64_t)count, "tensor"))
         return refusal(a);
     ls_shape shape = v->shape;
     int64_t sum = 0, begin[LS_MAX_RANK] = {0};
@@ -145,9 +140,9 @@ ls_status ls_unstack(ls_tensor a, int axis, ls_tensor *parts, size_t count)
     const struct ls_value *v;
     ls_context *ls = ls_op_enter("unstack", &a, 1, &v);
     int at = ls ? ls_op_axis(ls, "unstack", axis, &v->shape) : -1;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; parts && i < count; i++)
         parts[i] = LS_NIL;
-    if (at < 0)
+    if (at < 0 || !ls_op_given(ls, "unstack", "parts", parts, (int64_t)count, "tensor"))
         return refusal(a);
     ls_shape shape = v->shape;
     if ((uint64_t)shape.dim[at] != count)
@@ -172,19 +167,13 @@ ls_tensor ls_flip(ls_tensor a, const int *axes, int count)
     if (!ls)
         return LS_NIL;
     ls_shape shape = v->shape;
-    int64_t begin[LS_MAX_RANK] = {0}, step[LS_MAX_RANK];
-    for (int d = 0; d < shape.rank; d++)
-        step[d] = 1;
-    for (int i = 0; i < (axes ? count : shape.rank); i++) {
-        int at = axes ? ls_op_axis(ls, "flip", axes[i], &shape) : i;
-        if (at < 0)
-            return LS_NIL;
-        if (step[at] < 0) {
-            ls_fail(ls, LS_INVALID_ARGUMENT, "flip: axis %d stands there twice", at);
-            return LS_NIL;
-        }
-        step[at] = -1;
-        begin[at] = shape.dim[at] > 0 ? shape.dim[at] - 1 : 0;
+    int64_t begin[LS_MAX_RANK], step[LS_MAX_RANK];
+    bool turn[LS_MAX_RANK];
+    if (!ls_op_axes(ls, "flip", &shape, axes, count, turn))
+        return LS_NIL;
+    for (int d = 0; d < shape.rank; d++) {
+        step[d] = turn[d] ? -1 : 1;
+        begin[d] = turn[d] && shape.dim[d] > 0 ? shape.dim[d] - 1 : 0;
     }
     return ls_slice(a, begin, shape.dim, step);
 }
@@ -234,10 +223,12 @@ ls_tensor ls_tile(ls_tensor a, const int64_t *multiples)
 {
     const struct ls_value *v;
     ls_context *ls = ls_op_enter("tile", &a, 1, &v);
-    int rank = ls ? v->shape.rank : 0;
+    if (!ls || !ls_op_given(ls, "tile", "multiples", multiples, v->shape.rank, "number"))
+        return LS_NIL;
+    int rank = v->shape.rank;
     for (int d = 0; d < rank; d++)
         a = repeated("tile", a, multiples[d], d, true);
-    return ls ? a : LS_NIL;
+    return a;
 }
 
 ls_tensor ls_repeat(ls_tensor a, int64_t times, int axis)
@@ -262,8 +253,9 @@ static bool padded(ls_context *ls, const ls_shape *shape, const int64_t *before,
         out->dim[d] = fits ? before[d] + n + after[d] : -1;
         if (!fits) {
             ls_fail(ls, LS_INVALID_ARGUMENT,
-                    "pad: %lld before and %lld after dimension %d of %s is not possible in mode %s",
-                    (long long)before[d], (long long)after[d], d, ls_text(*shape).text, mode);
+                    "pad: %lld before and %lld after dimension %d of %s is not possible in mode %s, which takes 0 to %lld",
+                    (long long)before[d], (long long)after[d], d, ls_text(*shape).text, mode,
+                    (long long)(most < 0 ? 0 : most));
             return false;
         }
     }
@@ -301,6 +293,8 @@ ls_tensor ls_pad_with(const ls_pad_options *o)
 {
     static const char *const modes[] = {"constant", "reflect", "symmetric"};
     const struct ls_value *v;
+    if (!o)
+        return ls_op_no_options("pad");
     ls_tensor a = o->a;
     ls_context *ls = ls_op_enter("pad", &a, 1, &v);
     int64_t none[LS_MAX_RANK] = {0};
@@ -309,7 +303,8 @@ ls_tensor ls_pad_with(const ls_pad_options *o)
     if (!ls)
         return LS_NIL;
     if ((unsigned)o->mode > LS_PAD_SYMMETRIC) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "pad: unknown mode %d", (int)o->mode);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "pad: unknown mode %d for %s; LS_PAD_CONSTANT, LS_PAD_REFLECT or LS_PAD_SYMMETRIC",
+                (int)o->mode, ls_text(v->shape).text);
         return LS_NIL;
     }
     shape = v->shape;

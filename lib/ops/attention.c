@@ -22,7 +22,7 @@ ls_tensor ls_embedding_lookup(ls_tensor table, ls_tensor ids)
                 ls_text(v[0]->shape).text);
         return LS_NIL;
     }
-    return ls_gather(table, ids, 0);
+    return ls_gather_for("embedding_lookup", table, ids, 0);
 }
 
 ls_tensor ls_segment_sum(ls_tensor data, ls_tensor segments, int64_t count)
@@ -149,6 +149,8 @@ static bool check_attention(ls_context *ls, const struct ls_value *const *v, int
 ls_tensor ls_attention_with(const ls_attention_options *o)
 {
     const struct ls_value *v[4];
+    if (!o)
+        return ls_op_no_options("attention");
     ls_tensor in[] = {o->query, o->key, o->value, o->mask}, mask = o->mask;
     int count = mask.context ? 4 : 3;
     ls_context *ls = ls_op_enter("attention", in, count, v);

@@ -142,7 +142,8 @@ static int check(ls_context *ls, const char *name, const struct ls_value *const 
         return 0;
     }
     if (rank && (unsigned)activation >= LS_ACTIVATION_COUNT) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: unknown activation %d", name, (int)activation);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: unknown activation %d; LS_LINEAR, LS_RELU, LS_SIGMOID or LS_TANH", name,
+                (int)activation);
         return 0;
     }
     return rank;
@@ -185,12 +186,17 @@ static ls_tensor conv(const char *name, const ls_conv_options *o, int64_t groups
     return run(&p, name, in, inputs);
 }
 
-ls_tensor ls_conv_with(const ls_conv_options *o) { return conv("conv", o, o->groups ? o->groups : 1); }
+ls_tensor ls_conv_with(const ls_conv_options *o)
+{
+    return o ? conv("conv", o, o->groups ? o->groups : 1) : ls_op_no_options("conv");
+}
 
 ls_tensor ls_depthwise_conv_with(const ls_conv_options *o)
 {
     static const char name[] = "depthwise_conv";
     const struct ls_value *v[3];
+    if (!o)
+        return ls_op_no_options(name);
     ls_tensor in[] = {o->input, o->kernel, o->bias};
     int inputs = o->bias.context ? 3 : 2;
     ls_context *ls = ls_op_enter(name, in, inputs, v);
@@ -210,7 +216,7 @@ ls_tensor ls_depthwise_conv_with(const ls_conv_options *o)
         ls_fail(ls, LS_OVERFLOW, "%s: kernel %s makes too many channels", name, ls_text(kernel).text);
         return LS_NIL;
     }
-    kernel.dim[rank] = 1;
+    kernel.dim[rank] = channels > 0;
     kernel.dim[rank + 1] = filters;
     ls_conv_options grouped = *o;
     grouped.kernel = ls_reshape(o->kernel, kernel);
@@ -235,9 +241,14 @@ static bool transposed(ls_context *ls, const char *name, const ls_conv_transpose
         int at = LS_SPATIAL - rank + d;
         int64_t stride = window->stride[at], span = (window->size[at] - 1) * window->dilation[at] + 1, in = x->dim[1 + d];
         int64_t extra = o->output_padding ? o->output_padding[d] : 0;
-        if (extra < 0 || (extra > 0 && extra >= stride) || in > INT32_MAX / (stride + 1)) {
-            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: output_padding %lld in dimension %d is not in [0, %lld), the stride, or the "
-                    "result is too long", name, (long long)extra, d, (long long)stride);
+        if (extra < 0 || (extra > 0 && extra >= stride)) {
+            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: output_padding %lld in dimension %d is not in [0, %lld), the stride", name,
+                    (long long)extra, d, (long long)stride);
+            return false;
+        }
+        if (in > INT32_MAX / (stride + 1)) {
+            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: dimension %d of %s by a stride of %lld is too long", name, d,
+                    ls_text(*x).text, (long long)stride);
             return false;
         }
         if (!o->output_padding && o->padding == LS_VALID)
@@ -258,6 +269,8 @@ ls_tensor ls_conv_transpose_with(const ls_conv_transpose_options *o)
 {
     static const char name[] = "conv_transpose";
     const struct ls_value *v[3];
+    if (!o)
+        return ls_op_no_options(name);
     ls_tensor in[] = {o->input, o->kernel, o->bias};
     int inputs = o->bias.context ? 3 : 2;
     ls_context *ls = ls_op_enter(name, in, inputs, v);

@@ -58,9 +58,13 @@ ls_tensor ls_tensordot(ls_tensor a, ls_tensor b, const int *axes_a, const int *a
     int order_a[LS_MAX_RANK], order_b[LS_MAX_RANK], in_a[LS_MAX_RANK], free_a = 0, at_b = 0;
     int64_t inner = 1, rows = 1, columns = 1;
     if (count < 0 || count > sa.rank || count > sb.rank) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "tensordot: %d axes of %s and %s", count, ls_text(sa).text, ls_text(sb).text);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "tensordot: %d pairs of axes of %s and %s; 0 to the lower rank", count,
+                ls_text(sa).text, ls_text(sb).text);
         return LS_NIL;
     }
+    if (!ls_op_given(ls, "tensordot", "axes_a", axes_a, count, "number") ||
+        !ls_op_given(ls, "tensordot", "axes_b", axes_b, count, "number"))
+        return LS_NIL;
     for (int i = 0; i < count; i++) {
         int x = ls_op_axis(ls, "tensordot", axes_a[i], &sa),
             y = x < 0 ? -1 : ls_op_axis(ls, "tensordot", axes_b[i], &sb);
@@ -68,7 +72,7 @@ ls_tensor ls_tensordot(ls_tensor a, ls_tensor b, const int *axes_a, const int *a
             return LS_NIL;
         if (summed_a[x] || summed_b[y] || sa.dim[x] != sb.dim[y]) {
             ls_fail(ls, LS_SHAPE_MISMATCH,
-                    "tensordot: axis %d of %s and axis %d of %s differ in size, or stand there twice", x,
+                    "tensordot: axis %d of %s and axis %d of %s differ in size, or one is named twice", x,
                     ls_text(sa).text, y, ls_text(sb).text);
             return LS_NIL;
         }
@@ -78,7 +82,8 @@ ls_tensor ls_tensordot(ls_tensor a, ls_tensor b, const int *axes_a, const int *a
         inner *= sa.dim[x];
     }
     if (sa.rank + sb.rank - 2 * count > LS_MAX_RANK) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "tensordot: the result would have a rank above %d", LS_MAX_RANK);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "tensordot: of %s and %s over %d pairs of axes: the result would have a rank "
+                "above %d", ls_text(sa).text, ls_text(sb).text, count, LS_MAX_RANK);
         return LS_NIL;
     }
     for (int d = 0; d < sa.rank; d++)
@@ -273,17 +278,17 @@ ls_tensor ls_einsum(const char *equation, const ls_tensor *operands, int count)
 {
     const struct ls_value *v[2];
     struct equation e;
-    if (count < 1)
+    if (!ls_op_list("einsum", operands, count > 0 ? (size_t)count : 0, 2))
         return LS_NIL;
-    ls_context *ls = ls_op_enter("einsum", operands, count > 2 ? 2 : count, v);
-    if (!ls)
+    ls_context *ls = ls_op_enter("einsum", operands, count, v);
+    if (!ls || !ls_op_given(ls, "einsum", "equation", equation, count, "term"))
         return LS_NIL;
-    if (count > 2 || !equation || !read_equation(equation, count, &e)) {
+    if (!read_equation(equation, count, &e)) {
         ls_fail(
             ls, LS_INVALID_ARGUMENT,
             "einsum: \"%s\" with %d operands: one or two terms of letters, \"->\", and letters of theirs, each once; "
             "no ellipsis",
-            equation ? equation : "(null)", count);
+            equation, count);
         return LS_NIL;
     }
     memset(e.size, -1, sizeof e.size);

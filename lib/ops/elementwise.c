@@ -4,6 +4,7 @@
  * stands here is how a row is run and how broadcasting is undone.
  */
 #include <math.h>
+#include <stdio.h>
 
 #include "op.h"
 
@@ -62,6 +63,13 @@ static ls_tensor on_circle(ls_tensor v, ls_tensor h)
 static ls_tensor over_length(ls_tensor v, ls_tensor h)
 {
     return ls_div(v, ls_where(ls_greater(h, constant(v, 0.0f)), h, constant(v, 1.0f)));
+}
+
+/* y ln a, 0 where a <= 0 even if y = a^b is infinite */
+static ls_tensor times_log(ls_tensor y, ls_tensor a)
+{
+    ls_tensor below = ls_less_equal(a, constant(a, 0.0f));
+    return ls_where(below, constant(a, 0.0f), ls_mul(y, ls_log(ls_where(below, constant(a, 1.0f), a))));
 }
 
 /* g / (1 + |a|)^2 */
@@ -284,12 +292,32 @@ static ls_tensor logical(enum ls_row row, const ls_tensor *in, int inputs)
     return ls ? run(ls, row, in, v, inputs, LS_BOOL, name) : LS_NIL;
 }
 
+/* Whether the first parameter is one that the row's formula allows; false with the error raised. */
+static bool parameter_fits(ls_context *ls, enum ls_row row, const ls_shape *shape, float b)
+{
+    const char *wrong = NULL;
+    if (row == LS_ROW_celu && !(b != 0.0f && b == b))
+        wrong = "alpha %g; it is any number but 0";
+    if ((row == LS_ROW_hard_shrink || row == LS_ROW_soft_shrink) && !(b >= 0.0f))
+        wrong = "threshold %g; it is at least 0";
+    if (row == LS_ROW_squareplus && !(b >= 0.0f))
+        wrong = "b %g; it is at least 0";
+    if (!wrong)
+        return true;
+    char text[64];
+    snprintf(text, sizeof text, wrong, (double)b);
+    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: of %s with %s", records[row].op.name, ls_text(*shape).text, text);
+    return false;
+}
+
 /* Parameters are constants, which map takes as immediates. */
 static ls_tensor with_parameters(enum ls_row row, ls_tensor a, const float *parameters, int count)
 {
     const struct ls_value *v;
     ls_tensor in[3] = {a};
     ls_context *ls = ls_op_enter(records[row].op.name, &a, 1, &v);
+    if (ls && !parameter_fits(ls, row, &v->shape, parameters[0]))
+        return LS_NIL;
     for (int i = 0; ls && i < count; i++)
         in[1 + i] = ls_scalar(ls, parameters[i]);
     return ls ? numeric(row, 0, in, 1 + count, LS_FLOAT32) : LS_NIL;

@@ -114,6 +114,8 @@ ls_tensor ls_triangular_solve_with(const ls_triangular_solve_options *o)
 {
     const struct ls_value *v[2];
     const char *op = triangular_solve_op.name;
+    if (!o)
+        return ls_op_no_options(op);
     ls_tensor in[] = {o->a, o->b};
     ls_context *ls = ls_op_enter(op, in, 2, v);
     if (!ls || !square(ls, op, v[0]) || !ls_op_dtype(ls, op, v[1], LS_FLOAT32))

@@ -41,31 +41,41 @@ static void vjp_gather(struct ls_vjp_call *call)
 
 static const struct ls_op gather_op = {"gather", vjp_gather, NULL};
 
-ls_tensor ls_gather(ls_tensor a, ls_tensor indices, int axis)
+/* An index out of range is found when the device is waited for: who may have given it is kept until then. */
+static void note_lookup(ls_context *ls, const char *op)
+{
+    int i = 0;
+    while (i < LS_LOOKUPS && ls->lookups[i] && ls->lookups[i] != op)
+        i++;
+    if (i < LS_LOOKUPS)
+        ls->lookups[i] = op;
+}
+
+ls_tensor ls_gather_for(const char *op, ls_tensor a, ls_tensor indices, int axis)
 {
     const struct ls_value *v[2], *o;
     ls_tensor in[] = {a, indices};
     ls_shape shape;
-    ls_context *ls = ls_op_enter("gather", in, 2, v);
-    int at = ls ? ls_op_axis(ls, "gather", axis, &v[0]->shape) : -1;
-    if (at < 0 || !ls_op_dtype(ls, "gather", v[1], LS_INT32))
+    ls_context *ls = ls_op_enter(op, in, 2, v);
+    int at = ls ? ls_op_axis(ls, op, axis, &v[0]->shape) : -1;
+    if (at < 0 || !ls_op_dtype(ls, op, v[1], LS_INT32))
         return LS_NIL;
     if (!gathered(&v[0]->shape, &v[1]->shape, at, &shape)) {
-        ls_fail(ls, LS_OVERFLOW, "gather: %s by indices %s has a rank above %d or too many elements",
+        ls_fail(ls, LS_OVERFLOW, "%s: %s by indices %s has a rank above %d or too many elements", op,
                 ls_text(v[0]->shape).text, ls_text(v[1]->shape).text, LS_MAX_RANK);
         return LS_NIL;
     }
     struct ls_gather_args args = {.dtype = v[0]->dtype, .count = ls_shape_elements(&v[1]->shape)};
     split(&v[0]->shape, at, &args.outer, &args.rows, &args.inner);
     if (args.rows == 0 && args.outer * args.inner * args.count > 0) {
-        ls_fail(ls, LS_OUT_OF_RANGE, "gather: axis %d of %s has size 0: no index is valid", at,
-                ls_text(v[0]->shape).text);
+        ls_fail(ls, LS_OUT_OF_RANGE, "%s: axis %d of %s has size 0: no index is valid", op, at, ls_text(v[0]->shape).text);
         return LS_NIL;
     }
     ls_tensor out = ls_op_result(ls, v[0]->dtype, &shape, &o);
     if (!out.context)
         return LS_NIL;
     if (ls_shape_elements(&shape) > 0) {
+        note_lookup(ls, op);
         args.table = ls_value_buffer(ls, v[0]);
         args.indices = ls_value_buffer(ls, v[1]);
         args.dst = o->storage->buffer;
@@ -76,6 +86,8 @@ ls_tensor ls_gather(ls_tensor a, ls_tensor indices, int axis)
         return out;
     return ls_record(ls, &gather_op, in, 2, out, 2, &at, sizeof at);
 }
+
+ls_tensor ls_gather(ls_tensor a, ls_tensor indices, int axis) { return ls_gather_for(gather_op.name, a, indices, axis); }
 
 static void vjp_scatter_add(struct ls_vjp_call *call)
 {
@@ -134,10 +146,10 @@ ls_tensor ls_scatter_add(ls_tensor base, ls_tensor indices, ls_tensor updates, i
 ls_tensor ls_arange(ls_context *ls, int64_t n)
 {
     const struct ls_value *o;
-    if (!ls || ls_failed(ls))
+    if (!ls_op_open(ls, "arange"))
         return LS_NIL;
     if (n < 0 || n > INT32_MAX) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "arange: %lld is not a count that int32 can hold", (long long)n);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "arange: %lld is not a count that int32 can hold; 0 to 2^31 - 1", (long long)n);
         return LS_NIL;
     }
     ls_shape shape = LS_SHAPE(n);
@@ -166,7 +178,7 @@ ls_tensor ls_one_hot(ls_tensor labels, int64_t depth)
         return LS_NIL;
     }
     /* A label out of range is found where every index is checked: by a gather, from nothing but zeros. */
-    ls_tensor zeros = ls_zeros(ls, LS_UINT8, (ls_shape){1, {depth}}), checked = ls_gather(zeros, labels, 0);
+    ls_tensor zeros = ls_zeros(ls, LS_UINT8, (ls_shape){1, {depth}}), checked = ls_gather_for("one_hot", zeros, labels, 0);
     ls_release(&checked);
     ls_release(&zeros);
     return ls_one_hot_of_checked(labels, depth);

@@ -85,7 +85,8 @@ static bool check(ls_context *ls, const struct ls_value *const *v, int inputs, c
         return false;
     }
     if ((unsigned)o->activation >= LS_ACTIVATION_COUNT) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "matmul: unknown activation %d", (int)o->activation);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "matmul: unknown activation %d; LS_LINEAR, LS_RELU, LS_SIGMOID or LS_TANH",
+                (int)o->activation);
         return false;
     }
     if (ls_shape_elements(shape) < 0) {
@@ -140,6 +141,8 @@ static ls_status dispatch(ls_context *ls, struct ls_gemm_args *g, ls_tensor a, l
 
 ls_tensor ls_matmul_with(const ls_matmul_options *o)
 {
+    if (!o)
+        return ls_op_no_options("matmul");
     ls_tensor a = o->a, b = o->b;
     const struct ls_value *v[3], *out;
     ls_tensor in[] = {a, b, o->bias};

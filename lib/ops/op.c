@@ -13,8 +13,10 @@ ls_context *ls_op_enter(const char *op, const ls_tensor *in, int count, const st
     ls->op = op;
     for (int i = 0; i < count; i++) {
         if (in[i].context && in[i].context != ls) {
-            ls_fail(ls, LS_FOREIGN_HANDLE, "%s: input %d belongs to another context; ls_read and ls_from_host move it",
-                    op, i);
+            ls_context *both[] = {ls, in[i].context}; /* whichever the user asks */
+            for (int k = 0; k < 2; k++)
+                ls_fail(both[k], LS_FOREIGN_HANDLE, "%s: input %d and those before it belong to different contexts; ls_read "
+                        "and ls_from_host move one to another context", op, i);
             return NULL;
         }
         const struct ls_slot *slot = ls_slot_of(in[i]);
@@ -33,9 +35,22 @@ ls_context *ls_op_enter(const char *op, const ls_tensor *in, int count, const st
     return ls;
 }
 
+bool ls_op_open(ls_context *ls, const char *op)
+{
+    if (!ls || ls_failed(ls))
+        return false;
+    ls->op = op;
+    return true;
+}
+
 ls_tensor ls_op_result(ls_context *ls, ls_dtype dtype, const ls_shape *shape, const struct ls_value **out)
 {
     int64_t n = ls_shape_elements(shape);
+    if (n < 0 || ls_too_large(dtype, n)) {
+        ls_fail(ls, LS_OVERFLOW, "%s: its result, %s %s, is larger than any device's memory", ls->op, ls_dtype_name(dtype),
+                ls_text(*shape).text);
+        return LS_NIL;
+    }
     struct ls_storage *storage = ls_storage_new(ls, dtype, n);
     if (!storage)
         return LS_NIL;
@@ -54,6 +69,38 @@ bool ls_op_dtype(ls_context *ls, const char *op, const struct ls_value *value, l
     return false;
 }
 
+bool ls_op_given(ls_context *ls, const char *op, const char *argument, const void *pointer, int64_t count,
+                 const char *thing)
+{
+    if (pointer || count == 0)
+        return true;
+    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s is NULL; it should lead to %lld %s%s", op, argument, (long long)count, thing,
+            count == 1 ? "" : "s");
+    return false;
+}
+
+bool ls_op_list(const char *op, const ls_tensor *tensors, size_t count, size_t most)
+{
+    ls_context *ls = NULL;
+    if (count == 0 || !tensors) {
+        ls_fail(NULL, LS_INVALID_ARGUMENT, "%s: %s; it takes 1 to %zu tensors", op,
+                count ? "the array of tensors is NULL" : "no tensors", most);
+        return false;
+    }
+    if (count <= most)
+        return true;
+    for (size_t i = 0; i < most && !ls; i++)
+        ls = tensors[i].context;
+    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %zu tensors; it takes 1 to %zu in one call", op, count, most);
+    return false;
+}
+
+ls_tensor ls_op_no_options(const char *op)
+{
+    ls_no_options(op);
+    return LS_NIL;
+}
+
 ls_tensor ls_op_view(ls_context *ls, const struct ls_value *value, const ls_shape *shape)
 {
     ls_storage_retain(value->storage);
@@ -67,6 +114,29 @@ int ls_op_axis(ls_context *ls, const char *op, int axis, const ls_shape *shape)
         ls_fail(ls, LS_INVALID_ARGUMENT, "%s: axis %d is not an axis of %s; it has %d", op, axis, ls_text(*shape).text,
                 shape->rank);
     return at;
+}
+
+bool ls_op_axes(ls_context *ls, const char *op, const ls_shape *shape, const int *axes, int count,
+                bool named[LS_MAX_RANK])
+{
+    for (int d = 0; d < LS_MAX_RANK; d++)
+        named[d] = !axes && d < shape->rank;
+    if (count < 0 || count > LS_MAX_RANK || (count > 0 && !axes)) {
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %d axes of %s%s; none with axes NULL means all", op, count,
+                ls_text(*shape).text, axes ? "" : ", but axes is NULL");
+        return false;
+    }
+    for (int i = 0; axes && i < count; i++) {
+        int at = ls_op_axis(ls, op, axes[i], shape);
+        if (at < 0)
+            return false;
+        if (named[at]) {
+            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: axis %d of %s is named twice", op, at, ls_text(*shape).text);
+            return false;
+        }
+        named[at] = true;
+    }
+    return true;
 }
 
 /* ---- Elementwise programs ---- */

@@ -76,6 +76,8 @@ static ls_tensor run(const struct pooling *p, ls_tensor x, ls_tensor positions)
 static ls_tensor pool(const char *name, enum ls_pool_op op, const ls_pool_options *o)
 {
     const struct ls_value *v;
+    if (!o)
+        return ls_op_no_options(name);
     ls_context *ls = ls_op_enter(name, &o->input, 1, &v);
     int rank = ls && ls_op_dtype(ls, name, v, LS_FLOAT32) ? ls_window_rank(ls, name, &v->shape) : 0;
     if (!rank)
@@ -168,14 +170,16 @@ static ls_tensor adaptive(const char *name, enum ls_pool_op op, ls_tensor x, con
     const struct ls_value *v;
     ls_context *ls = ls_op_enter(name, &x, 1, &v);
     int rank = ls && ls_op_dtype(ls, name, v, LS_FLOAT32) ? ls_window_rank(ls, name, &v->shape) : 0;
+    if (rank && !ls_op_given(ls, name, "output_size", sizes, rank, "number"))
+        return LS_NIL;
     ls_pool_options pool = {.pool_size = {0}};
     ls_shape shape = rank ? v->shape : (ls_shape){.rank = 0};
     for (int d = 0; d < rank; d++) {
         int64_t in = shape.dim[1 + d];
-        if (!sizes || sizes[d] < 1 || sizes[d] > LARGEST || in < 1 || in > LARGEST / sizes[d]) {
+        if (sizes[d] < 1 || sizes[d] > LARGEST || in < 1 || in > LARGEST / sizes[d]) {
             ls_fail(ls, LS_SHAPE_MISMATCH,
                     "%s: dimension %d of input %s cannot become %lld; both are at least 1, their product at most %d", name, d,
-                    ls_text(shape).text, (long long)(sizes ? sizes[d] : 0), LARGEST);
+                    ls_text(shape).text, (long long)sizes[d], LARGEST);
             return LS_NIL;
         }
         struct cells w = cells_of(ls, in, sizes[d]);

@@ -3,14 +3,17 @@
  * Random numbers. Each call draws with the next step of a counter that lies on the device, so that a
  * replayed step draws anew, and the same everywhere.
  */
+#include <math.h>
+
 #include "op.h"
 
 /* The counter, made at the first use. */
-static struct ls_buffer *step_buffer(ls_context *ls)
+static struct ls_buffer *step_buffer(ls_context *ls, const char *op)
 {
     if (!ls->random_step) {
         if (ls->recorder) {
-            ls_fail(ls, LS_CAPTURE_ERROR, "random: draw once before the function is recorded");
+            ls_fail(ls, LS_CAPTURE_ERROR, "%s: the counter is made by the first drawing op; draw once before the function "
+                    "is recorded", op);
             return NULL;
         }
         ls->random_step = ls_storage_new(ls, LS_INT32, 1);
@@ -47,14 +50,12 @@ static ls_tensor draw_stream(ls_context *ls, const char *op, enum ls_random_kind
                              bool last)
 {
     const struct ls_value *o;
-    if (!ls || ls_failed(ls))
+    if (!ls_op_open(ls, op))
         return LS_NIL;
-    int64_t n = ls_shape_elements(&shape);
-    if (n < 0) {
-        ls_fail(ls, LS_OVERFLOW, "%s: shape %s is not valid", op, ls_text(shape).text);
+    int64_t n = ls_shape_check(ls, op, &shape);
+    if (n < 0)
         return LS_NIL;
-    }
-    struct ls_buffer *step = step_buffer(ls);
+    struct ls_buffer *step = step_buffer(ls, op);
     ls_tensor out = step ? ls_op_result(ls, kind == LS_RANDOM_BITS ? LS_INT32 : LS_FLOAT32, &shape, &o) : LS_NIL;
     if (!out.context || n == 0)
         return out;
@@ -84,11 +85,30 @@ static ls_tensor draw(ls_context *ls, const char *op, enum ls_random_kind kind, 
 
 ls_tensor ls_random_uniform(ls_context *ls, ls_shape shape, float low, float high)
 {
+    if (!ls_op_open(ls, "random_uniform"))
+        return LS_NIL;
+    if (!(low <= high) || !isfinite(high - low)) {
+        ls_fail(ls, LS_INVALID_ARGUMENT, "random_uniform: from %g to %g: low must not be above high, and both and their "
+                "difference must be finite", (double)low, (double)high);
+        return LS_NIL;
+    }
     return draw(ls, "random_uniform", LS_RANDOM_UNIFORM, shape, high - low, low);
+}
+
+/* Whether the numbers describe a normal distribution; false with the error raised. */
+static bool is_normal(ls_context *ls, const char *op, float mean, float stddev)
+{
+    if (isfinite(mean) && stddev >= 0.0f && isfinite(stddev))
+        return true;
+    ls_fail(ls, LS_INVALID_ARGUMENT, "%s: mean %g, stddev %g: both must be finite, stddev not negative", op, (double)mean,
+            (double)stddev);
+    return false;
 }
 
 ls_tensor ls_random_normal(ls_context *ls, ls_shape shape, float mean, float stddev)
 {
+    if (!ls_op_open(ls, "random_normal") || !is_normal(ls, "random_normal", mean, stddev))
+        return LS_NIL;
     return draw(ls, "random_normal", LS_RANDOM_NORMAL, shape, stddev, mean);
 }
 
@@ -99,6 +119,8 @@ enum { TRUNCATED_DRAWS = 8 };
 ls_tensor ls_random_truncated_normal(ls_context *ls, ls_shape shape, float mean, float stddev)
 {
     const char *op = "random_truncated_normal";
+    if (!ls_op_open(ls, op) || !is_normal(ls, op, mean, stddev))
+        return LS_NIL;
     ls_tensor z = draw_stream(ls, op, LS_RANDOM_NORMAL, shape, 0, false);
     if (!z.context)
         return LS_NIL;
@@ -114,10 +136,10 @@ ls_tensor ls_random_truncated_normal(ls_context *ls, ls_shape shape, float mean,
 ls_tensor ls_random_bernoulli(ls_context *ls, ls_shape shape, float probability)
 {
     const char *op = "random_bernoulli";
-    if (!ls || ls_failed(ls))
+    if (!ls_op_open(ls, op))
         return LS_NIL;
     if (!(probability >= 0.0f && probability <= 1.0f)) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %g is not a probability", op, (double)probability);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %g is not a probability; 0 to 1", op, (double)probability);
         return LS_NIL;
     }
     return ls_less(draw_stream(ls, op, LS_RANDOM_UNIFORM, shape, 0, true), ls_scalar(ls, probability));
@@ -126,7 +148,7 @@ ls_tensor ls_random_bernoulli(ls_context *ls, ls_shape shape, float probability)
 ls_tensor ls_random_randint(ls_context *ls, ls_shape shape, int32_t low, int32_t high)
 {
     const char *op = "random_randint";
-    if (!ls || ls_failed(ls))
+    if (!ls_op_open(ls, op))
         return LS_NIL;
     int64_t range = (int64_t)high - low;
     if (range < 1 || range > 1 << 24) {
@@ -190,6 +212,8 @@ static ls_status state_outside(ls_context *ls, const char *op)
 
 ls_status ls_get_random_state(ls_context *ls, ls_random_state *state)
 {
+    if (!state)
+        return ls_fail(ls, LS_INVALID_ARGUMENT, "get_random_state: state is NULL; it is where the state is written");
     *state = (ls_random_state){0};
     if (state_outside(ls, "get_random_state") != LS_OK)
         return ls ? ls_error(ls) : LS_INVALID_ARGUMENT;
@@ -203,9 +227,11 @@ ls_status ls_get_random_state(ls_context *ls, ls_random_state *state)
 
 ls_status ls_set_random_state(ls_context *ls, const ls_random_state *state)
 {
+    if (!state)
+        return ls_fail(ls, LS_INVALID_ARGUMENT, "set_random_state: state is NULL; ls_get_random_state fills one");
     if (state_outside(ls, "set_random_state") != LS_OK)
         return ls ? ls_error(ls) : LS_INVALID_ARGUMENT;
-    struct ls_buffer *step = step_buffer(ls);
+    struct ls_buffer *step = step_buffer(ls, "set_random_state");
     if (!step)
         return ls_error(ls);
     struct ls_device *device = ls->device;

@@ -16,23 +16,11 @@ static bool plan(ls_context *ls, const char *op, const struct ls_value *v, const
                  struct reduction *r, ls_shape *out)
 {
     *r = (struct reduction){.kept = v->shape};
-    if (count < 0 || count > LS_MAX_RANK || (count > 0 && !axes)) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %d axes; none with axes NULL means all", op, count);
+    if (!ls_op_axes(ls, op, &v->shape, axes, count, r->axis))
         return false;
-    }
-    for (int i = 0; i < (axes ? count : v->shape.rank); i++) {
-        int axis = axes ? ls_op_axis(ls, op, axes[i], &v->shape) : i;
-        if (axis < 0)
-            return false;
-        if (r->axis[axis]) {
-            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: axis %d stands there twice", op, axis);
-            return false;
-        }
-        r->axis[axis] = true;
-        r->kept.dim[axis] = 1;
-    }
     *out = (ls_shape){.rank = keepdims ? v->shape.rank : 0};
     for (int d = 0; d < v->shape.rank; d++) {
+        r->kept.dim[d] = r->axis[d] ? 1 : v->shape.dim[d];
         if (keepdims)
             out->dim[d] = r->kept.dim[d];
         else if (!r->axis[d])
@@ -191,6 +179,8 @@ ls_tensor ls_sum_to(ls_tensor a, ls_shape shape)
     if (!ls)
         return LS_NIL;
     ls_shape whole = v->shape, joined;
+    if (ls_shape_check(ls, "sum_to", &shape) < 0)
+        return LS_NIL;
     if (ls_shape_equal(&whole, &shape))
         return a;
     if (!ls_shape_broadcast(&whole, &shape, &joined)) {

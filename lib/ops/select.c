@@ -66,7 +66,7 @@ ls_tensor ls_take_along_axis(ls_tensor a, ls_tensor indices, int axis)
     ls_shape_strides(&shape, stride);
     if (n == 0)
         return ls_reshape(a, wanted);
-    ls_tensor flat = ls_gather(steps(ls, shape.dim[at], 0, stride[at]), indices, 0);
+    ls_tensor flat = ls_gather_for(op, steps(ls, shape.dim[at], 0, stride[at]), indices, 0);
     for (int d = 0; d < shape.rank; d++)
         if (d != at && shape.dim[d] > 1)
             flat = ls_add(flat, steps_along(ls, shape.rank, d, shape.dim[d], stride[d]));
@@ -82,8 +82,9 @@ ls_tensor ls_gather_nd(ls_tensor a, ls_tensor indices)
     ls_shape shape = v[0]->shape, where = v[1]->shape, table = {.rank = 1, .dim = {1}};
     int64_t depth = where.rank > 0 ? where.dim[where.rank - 1] : 0;
     if (depth < 1 || depth > shape.rank || where.rank - 1 + shape.rank - depth > LS_MAX_RANK) {
-        ls_fail(ls, LS_SHAPE_MISMATCH, "gather_nd: indices %s of %s: the last dimension counts the axes they name",
-                ls_text(where).text, ls_text(shape).text);
+        ls_fail(ls, LS_SHAPE_MISMATCH, "gather_nd: indices %s of %s: the last dimension, %lld, counts the axes they name, 1 "
+                "to %d, and the result's rank is at most %d", ls_text(where).text, ls_text(shape).text, (long long)depth,
+                shape.rank, LS_MAX_RANK);
         return LS_NIL;
     }
     if (!small_enough(ls, "gather_nd", &shape))
@@ -101,7 +102,7 @@ ls_tensor ls_gather_nd(ls_tensor a, ls_tensor indices)
         }
         begin[one.rank - 1] = d;
         ls_tensor coordinate = ls_reshape(ls_slice(indices, begin, one.dim, NULL), batch);
-        ls_tensor places = ls_gather(steps(ls, shape.dim[d], 0, stride), coordinate, 0);
+        ls_tensor places = ls_gather_for("gather_nd", steps(ls, shape.dim[d], 0, stride), coordinate, 0);
         flat = flat.context ? ls_add(flat, places) : places;
         stride *= shape.dim[d];
     }
@@ -146,14 +147,18 @@ ls_status ls_top_k(ls_tensor a, int64_t k, ls_tensor *values, ls_tensor *indices
 {
     const struct ls_value *v;
     ls_context *ls = ls_op_enter("top_k", &a, 1, &v);
-    *values = *indices = LS_NIL;
-    if (!ls)
+    if (values)
+        *values = LS_NIL;
+    if (indices)
+        *indices = LS_NIL;
+    if (!ls || !ls_op_given(ls, "top_k", "values", values, 1, "tensor") ||
+        !ls_op_given(ls, "top_k", "indices", indices, 1, "tensor"))
         return a.context ? ls_error(a.context) : LS_INVALID_ARGUMENT;
     ls_shape shape = v->shape;
     int64_t begin[LS_MAX_RANK] = {0};
     if (shape.rank == 0 || k < 0 || k > shape.dim[shape.rank - 1])
-        return ls_fail(ls, LS_INVALID_ARGUMENT, "top_k: %lld of the last dimension of %s", (long long)k,
-                       ls_text(shape).text);
+        return ls_fail(ls, LS_INVALID_ARGUMENT, "top_k: %lld of the last dimension of %s; 0 to %lld", (long long)k,
+                       ls_text(shape).text, (long long)(shape.rank ? shape.dim[shape.rank - 1] : 0));
     shape.dim[shape.rank - 1] = k;
     *indices = ls_slice(ls_argsort(a, -1, true), begin, shape.dim, NULL);
     *values = ls_take_along_axis(a, *indices, -1);
@@ -217,7 +222,7 @@ ls_tensor ls_scatter_update(ls_tensor base, ls_tensor indices, ls_tensor updates
         return LS_NIL;
     }
     ls_tensor all = steps(ls, rows, 0, 1), one = ls_int_scalar(ls, 1), none = ls_int_scalar(ls, 0);
-    ls_tensor checked = ls_gather(all, indices, 0), order = ls_argsort(checked, 0, false);
+    ls_tensor checked = ls_gather_for(op, all, indices, 0), order = ls_argsort(checked, 0, false);
     ls_tensor sorted = ls_gather(checked, order, 0);
     ls_tensor found = ls_maximum(ls_sub(ls_searchsorted(sorted, all, true), one), none);
     ls_tensor hit = ls_equal(ls_gather(sorted, found, 0), all);
@@ -300,10 +305,10 @@ ls_tensor ls_diag_part(ls_tensor a)
 
 ls_tensor ls_eye(ls_context *ls, int64_t rows, int64_t columns)
 {
-    if (!ls || ls_failed(ls))
+    if (!ls_op_open(ls, "eye"))
         return LS_NIL;
     if (rows < 0 || columns < 0 || rows > INT32_MAX || columns > INT32_MAX) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "eye: %lld x %lld is not a size", (long long)rows, (long long)columns);
+        ls_fail(ls, LS_INVALID_ARGUMENT, "eye: %lld x %lld is not a size; 0 to 2^31 - 1", (long long)rows, (long long)columns);
         return LS_NIL;
     }
     ls_tensor row = ls_reshape(steps(ls, rows, 0, 1), LS_SHAPE(rows, 1));
@@ -312,7 +317,7 @@ ls_tensor ls_eye(ls_context *ls, int64_t rows, int64_t columns)
 
 ls_tensor ls_range(ls_context *ls, int32_t start, int32_t limit, int32_t delta)
 {
-    if (!ls || ls_failed(ls))
+    if (!ls_op_open(ls, "range"))
         return LS_NIL;
     if (delta == 0) {
         ls_fail(ls, LS_INVALID_ARGUMENT, "range: from %d to %d in steps of 0 has no end", (int)start, (int)limit);
@@ -325,7 +330,7 @@ ls_tensor ls_range(ls_context *ls, int32_t start, int32_t limit, int32_t delta)
 
 ls_tensor ls_linspace(ls_context *ls, float start, float stop, int64_t n)
 {
-    if (!ls || ls_failed(ls))
+    if (!ls_op_open(ls, "linspace"))
         return LS_NIL;
     if (n < 0 || n > 1 << 24) {
         ls_fail(ls, LS_INVALID_ARGUMENT, "linspace: %lld values; 0 to 2^24", (long long)n);
@@ -341,17 +346,18 @@ ls_tensor ls_linspace(ls_context *ls, float start, float stop, int64_t n)
 ls_status ls_meshgrid(const ls_tensor *vectors, int count, bool matrix_indexing, ls_tensor *grids)
 {
     const struct ls_value *v[LS_MAX_RANK];
-    if (count < 1)
-        return LS_OK;
-    ls_context *ls = count > LS_MAX_RANK ? vectors[0].context : ls_op_enter("meshgrid", vectors, count, v);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; grids && i < count; i++)
         grids[i] = LS_NIL;
-    if (!ls)
+    if (!ls_op_list("meshgrid", vectors, count > 0 ? (size_t)count : 0, LS_MAX_RANK))
+        return LS_INVALID_ARGUMENT;
+    ls_context *ls = ls_op_enter("meshgrid", vectors, count, v);
+    if (!ls || !ls_op_given(ls, "meshgrid", "grids", grids, count, "tensor"))
         return vectors[0].context ? ls_error(vectors[0].context) : LS_INVALID_ARGUMENT;
     ls_shape whole = {.rank = count};
     for (int i = 0; i < count; i++) {
-        if (count > LS_MAX_RANK || v[i]->shape.rank != 1)
-            return ls_fail(ls, LS_SHAPE_MISMATCH, "meshgrid: at most %d inputs, each a vector", LS_MAX_RANK);
+        if (v[i]->shape.rank != 1)
+            return ls_fail(ls, LS_SHAPE_MISMATCH, "meshgrid: input %d is %s; each should be a vector", i,
+                           ls_text(v[i]->shape).text);
         int d = !matrix_indexing && i < 2 && count > 1 ? 1 - i : i; /* "xy": x runs along the columns */
         whole.dim[d] = v[i]->shape.dim[0];
     }

@@ -146,7 +146,7 @@ ls_tensor ls_transpose(ls_tensor a, const int *axes)
     for (int d = 0; d < rank; d++) {
         int axis = axes ? ls_shape_axis(axes[d], rank) : rank - 1 - d;
         if (axis < 0 || seen >> axis & 1) {
-            ls_fail(ls, LS_INVALID_ARGUMENT, "transpose: axes[%d] = %d is no axis of %s or stands there twice", d,
+            ls_fail(ls, LS_INVALID_ARGUMENT, "transpose: axes[%d] = %d is no axis of %s or is named twice", d,
                     axes ? axes[d] : axis, ls_text(v->shape).text);
             return LS_NIL;
         }
@@ -178,7 +178,9 @@ ls_tensor ls_broadcast_to(ls_tensor a, ls_shape shape)
     ls_shape joined;
     if (!ls)
         return LS_NIL;
-    if (ls_shape_elements(&shape) < 0 || !ls_shape_broadcast(&v->shape, &shape, &joined) ||
+    if (ls_shape_check(ls, "broadcast_to", &shape) < 0)
+        return LS_NIL;
+    if (!ls_shape_broadcast(&v->shape, &shape, &joined) ||
         !ls_shape_equal(&joined, &shape)) {
         ls_fail(ls, LS_SHAPE_MISMATCH, "broadcast_to: %s does not broadcast to %s", ls_text(v->shape).text,
                 ls_text(shape).text);
@@ -273,6 +275,9 @@ ls_tensor ls_slice(ls_tensor a, const int64_t *begin, const int64_t *size, const
     ls_context *ls = ls_op_enter("slice", &a, 1, &v);
     if (!ls)
         return LS_NIL;
+    if (!ls_op_given(ls, "slice", "begin", begin, v->shape.rank, "number") ||
+        !ls_op_given(ls, "slice", "size", size, v->shape.rank, "number"))
+        return LS_NIL;
     struct slicing s = slicing_of(v->shape.rank, begin, step);
     ls_shape shape = v->shape;
     for (int d = 0; d < shape.rank; d++) {
@@ -311,11 +316,10 @@ ls_tensor ls_unslice(ls_tensor a, ls_shape shape, const int64_t *begin, const in
                 ls_text(shape).text);
         return LS_NIL;
     }
-    if (ls_shape_elements(&shape) < 0) {
-        ls_fail(ls, LS_OVERFLOW, "unslice: the shape %s has more elements than can be counted, or a negative size",
-                ls_text(shape).text);
+    if (ls_shape_check(ls, "unslice", &shape) < 0)
         return LS_NIL;
-    }
+    if (!ls_op_given(ls, "unslice", "begin", begin, shape.rank, "number"))
+        return LS_NIL;
     struct slicing s = slicing_of(shape.rank, begin, step);
     if (!inside(ls, "unslice", &shape, &v->shape, &s))
         return LS_NIL;
@@ -349,12 +353,8 @@ enum { MOST_CONCAT = 256 };
 ls_tensor ls_concat(const ls_tensor *tensors, size_t count, int axis)
 {
     const struct ls_value *v[MOST_CONCAT], *o;
-    if (count == 0 || count > MOST_CONCAT) {
-        if (count)
-            ls_fail(tensors[0].context, LS_INVALID_ARGUMENT, "concat: %zu tensors; at most %d in one call", count,
-                    MOST_CONCAT);
+    if (!ls_op_list("concat", tensors, count, MOST_CONCAT))
         return LS_NIL;
-    }
     ls_context *ls = ls_op_enter("concat", tensors, (int)count, v);
     int at = ls ? ls_op_axis(ls, "concat", axis, &v[0]->shape) : -1;
     if (at < 0)

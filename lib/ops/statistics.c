@@ -14,21 +14,8 @@ static ls_context *enter(const char *op, ls_tensor a, const int *axes, int count
     ls_context *ls = ls_op_enter(op, &a, 1, &v);
     if (!ls || (float_only && !ls_op_dtype(ls, op, v, LS_FLOAT32)))
         return NULL;
-    if (count < 0 || count > LS_MAX_RANK || (count > 0 && !axes)) {
-        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %d axes; none with axes NULL means all", op, count);
-        return NULL;
-    }
-    for (int i = 0; axes && i < count; i++) {
-        int at = ls_op_axis(ls, op, axes[i], &v->shape);
-        for (int k = 0; k < i && at >= 0; k++)
-            if (ls_shape_axis(axes[k], v->shape.rank) == at) {
-                ls_fail(ls, LS_INVALID_ARGUMENT, "%s: axis %d stands there twice", op, at);
-                at = -1;
-            }
-        if (at < 0)
-            return NULL;
-    }
-    return ls;
+    bool named[LS_MAX_RANK];
+    return ls_op_axes(ls, op, &v->shape, axes, count, named) ? ls : NULL;
 }
 
 ls_tensor ls_all(ls_tensor a, const int *axes, int count, bool keepdims)
@@ -77,9 +64,13 @@ ls_tensor ls_std(ls_tensor a, const int *axes, int count, bool keepdims)
 
 ls_status ls_moments(ls_tensor a, const int *axes, int count, bool keepdims, ls_tensor *mean, ls_tensor *variance)
 {
-    *mean = *variance = LS_NIL;
+    if (mean)
+        *mean = LS_NIL;
+    if (variance)
+        *variance = LS_NIL;
     ls_context *ls = enter("moments", a, axes, count, true);
-    if (!ls)
+    if (!ls || !ls_op_given(ls, "moments", "mean", mean, 1, "tensor") ||
+        !ls_op_given(ls, "moments", "variance", variance, 1, "tensor"))
         return a.context ? ls_error(a.context) : LS_INVALID_ARGUMENT;
     ls_tensor kept = ls_mean(a, axes, count, true);
     *variance = ls_mean(ls_square(ls_sub(a, kept)), axes, count, keepdims);

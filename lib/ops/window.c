@@ -34,8 +34,8 @@ static bool in_range(ls_context *ls, const struct ls_window_options *o, const ch
 static bool slide(ls_context *ls, const struct ls_window_options *o, int d, int64_t in, int64_t *out, int64_t *before)
 {
     int64_t stride = ls_window_option(o->strides, d), dilation = ls_window_option(o->dilations, d), size = o->size[d];
-    if (!in_range(ls, o, "a stride of", stride, 1) || !in_range(ls, o, "a dilation of", dilation, 1) ||
-        !in_range(ls, o, "a window of", size, 1) || !in_range(ls, o, "an image of", in, 0))
+    if (!in_range(ls, o, "a window of", size, 1) || !in_range(ls, o, "a stride of", stride, 1) ||
+        !in_range(ls, o, "a dilation of", dilation, 1) || !in_range(ls, o, "an image of", in, 0))
         return false;
     int64_t span = (size - 1) * dilation + 1, after = 0, missing;
     if (!in_range(ls, o, "a window spanning", span, 1))
@@ -59,7 +59,7 @@ static bool slide(ls_context *ls, const struct ls_window_options *o, int d, int6
     }
     int64_t whole = in + *before + after;
     *out = whole < span ? 0 : (whole - span) / stride + 1;
-    if (whole >= span || in == 0)
+    if (whole >= span || (in == 0 && o->padding == LS_CAUSAL))
         return true;
     ls_fail(ls, LS_SHAPE_MISMATCH, "%s: in dimension %d the window spans %lld cells, but the input has %lld%s; LS_SAME pads",
             o->op, d, (long long)span, (long long)whole, *before + after ? " with its padding" : "");
@@ -68,6 +68,7 @@ static bool slide(ls_context *ls, const struct ls_window_options *o, int d, int6
 
 bool ls_window_make(ls_context *ls, const struct ls_window_options *o, const ls_shape *image, struct ls_window *window)
 {
+    static const char *const names[] = {"LS_VALID", "LS_SAME", "LS_CAUSAL", "LS_EXPLICIT"};
     int rank = image->rank - 2, shift = LS_SPATIAL - rank;
     if ((unsigned)o->padding >= LS_PADDING_COUNT || (o->padding == LS_CAUSAL && rank != 1) ||
         (o->padding == LS_EXPLICIT && !o->pads)) {
@@ -75,6 +76,13 @@ bool ls_window_make(ls_context *ls, const struct ls_window_options *o, const ls_
                 ls_text(*image).text);
         return false;
     }
+    for (int d = 0; o->pads && o->padding != LS_EXPLICIT && d < LS_SPATIAL; d++)
+        if (o->pads[d][0] || o->pads[d][1]) {
+            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: pads of %lld and %lld in dimension %d, but the padding is %s; only "
+                    "LS_EXPLICIT takes pads", o->op, (long long)o->pads[d][0], (long long)o->pads[d][1], d,
+                    names[o->padding]);
+            return false;
+        }
     *window = (struct ls_window){.batch = image->dim[0]};
     for (int d = 0; d < LS_SPATIAL; d++) {
         window->in[d] = window->out[d] = window->size[d] = window->stride[d] = window->dilation[d] = 1;

@@ -16,6 +16,7 @@
 #include <lockstep/progress.h>
 
 #include "../core/internal.h"
+#include "progress.h"
 
 enum { WIDTH = 20 };
 static const double interval = 0.05; /* seconds between two drawings */
@@ -173,6 +174,13 @@ ls_progress *ls_progress_create_with(const ls_progress_options *options)
     return bar;
 }
 
+void ls_progress_print(ls_progress *bar, const char *text)
+{
+    put_text(bar, text);
+    put_text(bar, "\n");
+    write_out(bar);
+}
+
 void ls_progress_destroy(ls_progress **bar)
 {
     if (!bar || !*bar)
@@ -218,7 +226,7 @@ static double seconds_per_step(ls_progress *bar, int64_t step, double time)
     return seconds;
 }
 
-static void show(ls_progress *bar, const char *name, double value)
+void ls_progress_show(ls_progress *bar, const char *name, double value)
 {
     for (size_t i = 0; i < bar->shown_count; i++)
         if (strcmp(bar->shown[i].name, name) == 0) {
@@ -327,8 +335,7 @@ static void draw_summary(ls_progress *bar, int64_t step, double time, double per
     put_text(bar, "\n");
 }
 
-/* One step further, with whatever values are known; `drawing` says whether to show it. */
-static void advance(ls_progress *bar, int64_t step, bool drawing, bool last)
+void ls_progress_advance(ls_progress *bar, int64_t step, bool drawing, bool last)
 {
     bool summary = bar->options.style == LS_PROGRESS_SUMMARY;
     if (summary && !last) /* nor does Keras note then how long the first step took */
@@ -352,8 +359,8 @@ void ls_progress_draw(ls_progress *bar, int64_t step, const ls_progress_value *v
     if (!bar)
         return;
     for (size_t i = 0; i < count; i++)
-        show(bar, values[i].name, values[i].value);
-    advance(bar, step, last || ls_progress_due(bar), last);
+        ls_progress_show(bar, values[i].name, values[i].value);
+    ls_progress_advance(bar, step, last || ls_progress_due(bar), last);
 }
 
 void ls_progress_draw_metrics(ls_progress *bar, int64_t step, ls_metric *const *metrics, bool last)
@@ -365,7 +372,7 @@ void ls_progress_draw_metrics(ls_progress *bar, int64_t step, ls_metric *const *
         double value = (double)ls_result(*metrics);
         if (ls_failed(bar->context))
             return;
-        show(bar, ls_metric_name(*metrics), value);
+        ls_progress_show(bar, ls_metric_name(*metrics), value);
     }
-    advance(bar, step, drawing, last);
+    ls_progress_advance(bar, step, drawing, last);
 }

@@ -2,7 +2,8 @@
  *
  * The context: one device, its memory, and everything made on it. There is no global context and no
  * hidden current one. A context and all that belongs to it are used by one thread at a time; several
- * threads each open their own.
+ * threads each open their own. A process that was forked after an OpenCL context was opened cannot use it, nor
+ * open another: LS_DEVICE_LOST, LS_UNAVAILABLE.
  */
 #ifndef LOCKSTEP_CONTEXT_H
 #define LOCKSTEP_CONTEXT_H
@@ -67,6 +68,8 @@ LS_API ls_status ls_error(const ls_context *ls);
 /**
  * What went wrong, in one sentence that names the op, the shapes, the backend and the way out; ""
  * if nothing did. Belongs to the context; valid until ls_clear_error or ls_close.
+ * Of NULL: what was wrong with this thread's last call that no context could remember, as it was given
+ * NULL for its options or an empty list of tensors; such calls return nil or LS_INVALID_ARGUMENT.
  */
 LS_API const char *ls_error_message(const ls_context *ls);
 

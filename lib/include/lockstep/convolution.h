@@ -13,6 +13,7 @@
  *     LS_SAME      in / stride, rounded up; what is missing is added on both sides, the odd cell at the end
  *     LS_CAUSAL    the same with all of it, s - 1 cells, at the beginning; one dimension only
  *     LS_EXPLICIT  as valid, after `pads` cells (before, after) per dimension were added
+ * So of a dimension of size 0, same and causal make 0, and valid is LS_SHAPE_MISMATCH, as in TensorFlow.
  */
 #ifndef LOCKSTEP_CONVOLUTION_H
 #define LOCKSTEP_CONVOLUTION_H
@@ -35,7 +36,7 @@ typedef struct ls_conv_options {
     ls_tensor bias; /* (filters), added to every cell; nil: none */
     int64_t strides[LS_SPATIAL_MAX], dilations[LS_SPATIAL_MAX]; /* 0: 1 */
     ls_padding padding;
-    int64_t pads[LS_SPATIAL_MAX][2]; /* for LS_EXPLICIT only */
+    int64_t pads[LS_SPATIAL_MAX][2]; /* for LS_EXPLICIT; LS_INVALID_ARGUMENT with another padding */
     int64_t groups;                  /* 0: 1 */
     ls_activation activation;        /* applied last */
 } ls_conv_options;
@@ -80,7 +81,7 @@ typedef struct ls_conv_transpose_options {
  * result's length is
  *     LS_VALID  (in - 1) * stride + s + output_padding; without one, max(stride - s, 0) is taken
  *     LS_SAME   in * stride; with one, (in - 1) * stride + s % 2 + output_padding
- * and the padding is that of a convolution from that length to in. Each output is one fma chain over
+ * (0 where in is 0) and the padding is that of a convolution from that length to in. Each output is one fma chain over
  * (kernel position, channel) in ascending order. Errors as ls_conv. Keras: keras.ops.conv_transpose.
  */
 LS_API ls_tensor ls_conv_transpose_with(const ls_conv_transpose_options *options);

@@ -43,10 +43,10 @@ LS_API ls_tensor ls_atanh(ls_tensor a);      /**< inverse of tanh; NaN outside [
 LS_API ls_tensor ls_erf(ls_tensor a);        /**< error function, 2/sqrt(pi) * integral of e^-t^2 */
 LS_API ls_tensor ls_erfc(ls_tensor a);       /**< 1 - erf(a) without cancellation */
 LS_API ls_tensor ls_erfinv(ls_tensor a);     /**< inverse of erf; +-Inf at +-1, NaN outside */
-LS_API ls_tensor ls_floor(ls_tensor a);      /**< largest whole number <= a; has no gradient */
-LS_API ls_tensor ls_ceil(ls_tensor a);       /**< smallest whole number >= a; has no gradient */
-LS_API ls_tensor ls_round(ls_tensor a);      /**< nearest whole number, half to even; has no gradient */
-LS_API ls_tensor ls_trunc(ls_tensor a);      /**< a without its fraction, towards 0; has no gradient */
+LS_API ls_tensor ls_floor(ls_tensor a);      /**< largest whole number <= a; has no gradient: LS_NO_GRADIENT if asked for */
+LS_API ls_tensor ls_ceil(ls_tensor a);       /**< smallest whole number >= a; no gradient, as ls_floor */
+LS_API ls_tensor ls_round(ls_tensor a);      /**< nearest whole number, half to even; no gradient, as ls_floor */
+LS_API ls_tensor ls_trunc(ls_tensor a);      /**< a without its fraction, towards 0; no gradient, as ls_floor */
 
 /* ---- Activations, float32; definitions and gradients at corners are those of Keras 3 ---- */
 
@@ -75,21 +75,30 @@ LS_API ls_tensor ls_leaky_relu(ls_tensor a, float slope);
 LS_API ls_tensor ls_prelu(ls_tensor a, ls_tensor alpha);
 /** a > 0 ? a : alpha * (e^a - 1) (Clevert et al., 2016); gradient alpha at 0. */
 LS_API ls_tensor ls_elu(ls_tensor a, float alpha);
-/** a > 0 ? a : alpha * (e^(a / alpha) - 1) (Barron, 2017), alpha not 0; gradient 1 at 0. */
+/**
+ * a > 0 ? a : alpha * (e^(a / alpha) - 1) (Barron, 2017); gradient 1 at 0, the slope on both sides, where Keras on
+ * TensorFlow adds up the slopes of its two parts and gets 2. LS_INVALID_ARGUMENT where alpha is 0 or NaN.
+ */
 LS_API ls_tensor ls_celu(ls_tensor a, float alpha);
 /** a * Phi(a) with the normal distribution Phi, or its form with tanh (Hendrycks and Gimpel, 2016). */
 LS_API ls_tensor ls_gelu(ls_tensor a, bool approximate);
-/** |a| > threshold ? a : 0, threshold >= 0; gradient 0 at the threshold. */
+/** |a| > threshold ? a : 0; gradient 0 at the threshold. LS_INVALID_ARGUMENT unless threshold >= 0. */
 LS_API ls_tensor ls_hard_shrink(ls_tensor a, float threshold);
-/** a moved by `threshold` >= 0 towards 0, and 0 where it would pass it; gradient 0 at the threshold. */
+/**
+ * a moved by `threshold` towards 0, and 0 where it would pass it; gradient 0 at the threshold.
+ * LS_INVALID_ARGUMENT unless threshold >= 0.
+ */
 LS_API ls_tensor ls_soft_shrink(ls_tensor a, float threshold);
 /** a > threshold ? a : value; gradient 0 at the threshold. */
 LS_API ls_tensor ls_threshold(ls_tensor a, float threshold, float value);
-/** (a + sqrt(a^2 + b)) / 2, without overflow or cancellation; b > 0, 4 in Keras. */
+/**
+ * (a + sqrt(a^2 + b)) / 2, without overflow or cancellation; b is 4 in Keras. LS_INVALID_ARGUMENT unless b >= 0;
+ * with b = 0 the gradient at 0 is NaN.
+ */
 LS_API ls_tensor ls_squareplus(ls_tensor a, float b);
 /**
  * min(max(a, minimum), maximum); gradient 1 at both bounds. float32 or int32, whose bounds must be whole;
- * an infinite bound is none. LS_INVALID_ARGUMENT where minimum > maximum.
+ * an infinite bound is none. A NaN stays NaN. LS_INVALID_ARGUMENT where minimum > maximum or one is NaN.
  */
 LS_API ls_tensor ls_clip(ls_tensor a, float minimum, float maximum);
 
@@ -100,9 +109,15 @@ LS_API ls_tensor ls_sub(ls_tensor a, ls_tensor b);     /**< a - b; also int32, m
 LS_API ls_tensor ls_mul(ls_tensor a, ls_tensor b);     /**< a * b; also int32, modulo 2^32 */
 LS_API ls_tensor ls_div(ls_tensor a, ls_tensor b);     /**< a / b, correctly rounded */
 LS_API ls_tensor ls_pow(ls_tensor a, ls_tensor b);     /**< a^b; gradient to b is 0 where a <= 0 */
-LS_API ls_tensor ls_maximum(ls_tensor a, ls_tensor b); /**< a > b ? a : b; also int32; a tie's gradient goes to a */
-LS_API ls_tensor ls_minimum(ls_tensor a, ls_tensor b); /**< a < b ? a : b; also int32; a tie's gradient goes to a */
-/** floor(a / b), has no gradient; also int32, where x / 0 is 0. */
+/**
+ * a > b ? a : b; also int32; a tie's gradient goes to a. NaN operands: a NaN compares as not greater, so the
+ * result and the gradient are b's where either is NaN: maximum(NaN, 0) is 0 and maximum(0, NaN) is NaN, where
+ * TensorFlow has NaN twice (canon.md rules 10 and 19).
+ */
+LS_API ls_tensor ls_maximum(ls_tensor a, ls_tensor b);
+/** a < b ? a : b; also int32; a tie's gradient goes to a. NaN operands as in ls_maximum: b's where either is NaN. */
+LS_API ls_tensor ls_minimum(ls_tensor a, ls_tensor b);
+/** floor(a / b); no gradient, as ls_floor; also int32, where x / 0 is 0. */
 LS_API ls_tensor ls_floor_div(ls_tensor a, ls_tensor b);
 /**
  * What is left of a after whole multiples of b, with the sign of b; gradient to b -floor(a / b). Also
@@ -118,7 +133,7 @@ LS_API ls_tensor ls_fma(ls_tensor a, ls_tensor b, ls_tensor c); /**< a * b + c, 
 /** dy where y > 0, else 0: the gradient of relu, given its result y. */
 LS_API ls_tensor ls_relu_grad(ls_tensor dy, ls_tensor y);
 
-/* Comparisons of float32 or of int32; bool results, no gradient. */
+/* Comparisons of float32 or of int32; bool results, at which the way back ends. NaN is equal, less and greater to nothing. */
 LS_API ls_tensor ls_equal(ls_tensor a, ls_tensor b);         /**< a == b */
 LS_API ls_tensor ls_not_equal(ls_tensor a, ls_tensor b);     /**< a != b */
 LS_API ls_tensor ls_less(ls_tensor a, ls_tensor b);          /**< a < b */

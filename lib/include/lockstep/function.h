@@ -33,7 +33,8 @@ LS_API ls_function *ls_function_create(ls_context *ls, ls_function_body *body, v
  * Runs it. The first call runs the body eagerly (so that variables and optimizer slots are made), the
  * second records it while it runs, later calls replay. From the second on, shapes and types of
  * the inputs must stay as they are (LS_SHAPE_MISMATCH, LS_DTYPE_MISMATCH). The inputs are
- * copied to the recorded buffers; each output is a new tensor in the innermost scope.
+ * copied to the recorded buffers; each output is a new tensor in the innermost scope. `outputs` may be `inputs`.
+ * LS_INVALID_ARGUMENT, and all outputs nil, when the body leaves an output nil or released.
  */
 LS_API ls_status ls_function_call(ls_function *function, const ls_tensor *inputs, ls_tensor *outputs);
 

@@ -11,7 +11,8 @@
 extern "C" {
 #endif
 
-/* ---- Indexing. An index out of range is LS_OUT_OF_RANGE at the next call that waits ---- */
+/* ---- Indexing. An index out of range is LS_OUT_OF_RANGE at the next call that waits; the message names the op, or
+ * the ops that looked up by index since the last wait ---- */
 
 /**
  * Rows of a by index: along `axis`, indices int32 of any shape. The result has a's shape with that
@@ -36,7 +37,10 @@ LS_API ls_tensor ls_arange(ls_context *ls, int64_t n);
  * a's shape but for that axis. `take_along_axis(x, ls_argsort(x, -1, false), -1)` sorts.
  */
 LS_API ls_tensor ls_take_along_axis(ls_tensor a, ls_tensor indices, int axis);
-/** a[indices[…, 0], …, indices[…, k - 1]]: indices (…, k) int32 name the first k axes of a (tf.gather_nd). */
+/**
+ * a[indices[…, 0], …, indices[…, k - 1]]: indices (…, k) int32 name the first k axes of a, at least one
+ * (tf.gather_nd).
+ */
 LS_API ls_tensor ls_gather_nd(ls_tensor a, ls_tensor indices);
 /**
  * base with rows along `axis` replaced by those of updates at indices (n), int32; of several updates of
@@ -75,7 +79,7 @@ LS_API ls_tensor ls_range(ls_context *ls, int32_t start, int32_t limit, int32_t 
 /** n values from start to stop: fma(i, (stop - start) / (n - 1), start), the last one stop; n <= 2^24. */
 LS_API ls_tensor ls_linspace(ls_context *ls, float start, float stop, int64_t n);
 /**
- * Vectors to coordinates: grids[i] has vectors[i] along dimension i, repeated along the others; without
+ * `count` (1 to 8) vectors to coordinates: grids[i] has vectors[i] along dimension i, repeated along the others; without
  * `matrix_indexing` the first two dimensions are exchanged, as NumPy's "xy" has them.
  */
 LS_API ls_status ls_meshgrid(const ls_tensor *vectors, int count, bool matrix_indexing, ls_tensor *grids);

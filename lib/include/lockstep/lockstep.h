@@ -5,11 +5,13 @@
 #ifndef LOCKSTEP_LOCKSTEP_H
 #define LOCKSTEP_LOCKSTEP_H
 
+#include <lockstep/callbacks.h>
 #include <lockstep/context.h>
 #include <lockstep/data.h>
 #include <lockstep/events.h>
 #include <lockstep/files.h>
 #include <lockstep/function.h>
+#include <lockstep/history.h>
 #include <lockstep/initializers.h>
 #include <lockstep/layers.h>
 #include <lockstep/layers_spatial.h>
@@ -21,9 +23,11 @@
 #include <lockstep/progress.h>
 #include <lockstep/regularizers.h>
 #include <lockstep/schedules.h>
+#include <lockstep/snapshot.h>
 #include <lockstep/status.h>
 #include <lockstep/tape.h>
 #include <lockstep/tensor.h>
+#include <lockstep/train.h>
 #include <lockstep/update.h>
 #include <lockstep/verify.h>
 

@@ -3,7 +3,8 @@
  * The ops. Every op returns a new tensor in the innermost scope, computes on its inputs' device,
  * does not block, and is recorded by listening tapes. Errors are sticky in the context (status.h):
  * the nil tensor comes back, and LS_SHAPE_MISMATCH, LS_DTYPE_MISMATCH, LS_INVALID_ARGUMENT or
- * LS_OUT_OF_MEMORY with a message that names op and shapes. The arithmetic is canon.md's, the same
+ * LS_OUT_OF_MEMORY with a message that names op and shapes. NULL for an array or a place that is needed, or for
+ * options, is LS_INVALID_ARGUMENT. The arithmetic is canon.md's, the same
  * bits on every exact device. Not safe to call for one context from two threads at a time.
  *
  * Broadcasting is NumPy's: shapes are aligned at the last dimension, and a size of 1 (or a missing

@@ -13,13 +13,17 @@ extern "C" {
 
 /* ---- Random numbers: a function of seed, stream, step and element index alone ---- */
 
-/** Uniform in [low, high): low + u * (high - low) by one fma, u a multiple of 2^-24. */
+/**
+ * Uniform in [low, high): low + u * (high - low) by one fma, u a multiple of 2^-24. LS_INVALID_ARGUMENT unless
+ * low <= high, and both and their difference are finite.
+ */
 LS_API ls_tensor ls_random_uniform(ls_context *ls, ls_shape shape, float low, float high);
-/** Normal by Box-Muller: mean + z * stddev by one fma. */
+/** Normal by Box-Muller: mean + z * stddev by one fma. LS_INVALID_ARGUMENT unless both are finite, stddev >= 0. */
 LS_API ls_tensor ls_random_normal(ls_context *ls, ls_shape shape, float mean, float stddev);
 /**
  * Normal, within two standard deviations: z is the first of 8 draws (streams 0 to 7 of one step) with
  * |z| <= 2, and where there is none, once in 5e10, the last one clamped. Then mean + z * stddev by one fma.
+ * Errors as ls_random_normal.
  */
 LS_API ls_tensor ls_random_truncated_normal(ls_context *ls, ls_shape shape, float mean, float stddev);
 /** True with the given probability: u < probability; bool. */
@@ -41,7 +45,7 @@ typedef struct ls_random_state {
     uint64_t seed;
     uint32_t step;
 } ls_random_state;
-/** Reads the state, to be saved. Blocks. Errors: LS_CAPTURE_ERROR inside a captured function. */
+/** Reads the state, to be saved. Blocks. Errors: LS_CAPTURE_ERROR inside a captured function; LS_INVALID_ARGUMENT (NULL). */
 LS_API ls_status ls_get_random_state(ls_context *ls, ls_random_state *state);
 /**
  * Goes on from a saved state: what is drawn next is what was drawn after it was read. A captured function

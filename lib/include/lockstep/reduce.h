@@ -11,7 +11,8 @@
 extern "C" {
 #endif
 
-/* ---- Reductions over `count` axes (0 of them with axes NULL: all). keepdims leaves sizes of 1 ---- */
+/* ---- Reductions over `count` axes (0 of them with axes NULL: all). keepdims leaves sizes of 1.
+ * LS_INVALID_ARGUMENT for an axis out of range or named twice, or a count of axes that are NULL ---- */
 
 /** Sum in the canonical order (canon.md rules 8 and 9); float32 or int32. Of nothing: 0. */
 LS_API ls_tensor ls_sum(ls_tensor a, const int *axes, int count, bool keepdims);
@@ -24,13 +25,16 @@ LS_API ls_tensor ls_mean(ls_tensor a, const int *axes, int count, bool keepdims)
 LS_API ls_tensor ls_prod(ls_tensor a, const int *axes, int count, bool keepdims);
 /**
  * Largest (smallest) element; float32 or int32; the gradient is split evenly among ties. Of nothing:
- * LS_INVALID_ARGUMENT.
+ * LS_INVALID_ARGUMENT. NaN operands: NaN compares as neither greater nor smaller, so whether one gets through depends
+ * on where it stands, and the guarantee of equal bits ends (canon.md rules 10 and 19): the reference gives 1 for the max
+ * of [1, NaN] and NaN for that of [NaN, 1], where TensorFlow has NaN twice. LOCKSTEP_CHECK=numerics names the op that
+ * made the NaN.
  */
 LS_API ls_tensor ls_max(ls_tensor a, const int *axes, int count, bool keepdims);
 LS_API ls_tensor ls_min(ls_tensor a, const int *axes, int count, bool keepdims);
 /**
  * Position of the largest (smallest) element along one axis, int32; the first one wins. float32 or
- * int32. Of nothing: LS_INVALID_ARGUMENT.
+ * int32. Of nothing: LS_INVALID_ARGUMENT. NaN operands as in ls_max.
  */
 LS_API ls_tensor ls_argmax(ls_tensor a, int axis);
 LS_API ls_tensor ls_argmin(ls_tensor a, int axis);

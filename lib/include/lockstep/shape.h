@@ -29,7 +29,7 @@ LS_API ls_tensor ls_broadcast_to(ls_tensor a, ls_shape shape);
 LS_API ls_tensor ls_slice(ls_tensor a, const int64_t *begin, const int64_t *size, const int64_t *step);
 /** The inverse of slice: zeros of `shape` with a written at begin, step. */
 LS_API ls_tensor ls_unslice(ls_tensor a, ls_shape shape, const int64_t *begin, const int64_t *step);
-/** Joins `count` tensors along `axis`; all other dimensions agree. */
+/** Joins `count` (1 to 256) tensors along `axis`; all other dimensions agree. */
 LS_API ls_tensor ls_concat(const ls_tensor *tensors, size_t count, int axis);
 
 /** Drops the `count` dimensions `axes`, which have size 1; axes NULL: all that have. */

@@ -3,7 +3,7 @@
  * Status codes, and what went wrong. Two kinds of calls report errors in two ways:
  *
  *   - Calls that *build* (every op, every layer call) return a tensor. They are sticky: the context
- *     remembers the first error, the call returns the nil tensor, and ops on nil do nothing.
+ *     remembers the first error, the call returns the nil tensor, and ops on nil do nothing (see ls_tensor).
  *   - Calls that *cross to the device or end something* (open, read, write, gradient, scope_end, close)
  *     return an ls_status.
  *

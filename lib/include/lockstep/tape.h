@@ -7,6 +7,9 @@
  *
  * A tape belongs to the scope it was begun in and to the thread that uses its context. What the tape
  * saved keeps its value: assigning to a variable afterwards does not change the gradient.
+ *
+ * A NULL tape, as ls_tape_begin returns when it failed, is LS_INVALID_ARGUMENT on the context of the tensor
+ * that is given with it, unless that has an error already; functions that are given no tensor ignore it.
  */
 #ifndef LOCKSTEP_TAPE_H
 #define LOCKSTEP_TAPE_H
@@ -87,7 +90,7 @@ LS_API size_t ls_watched_variables(const ls_tape *tape, ls_tensor *variables, si
  * d target / d sources[i] into gradients[i], for `count` sources. A target that is not rank 0 counts
  * as the sum of its elements. A source that the target does not depend on gives the nil tensor, and
  * ls_gradient_reason says why. The gradients belong to the innermost scope. A non-persistent tape is
- * consumed: it stops recording, and asking it again is LS_TAPE_ERROR. Where several consumers
+ * consumed: it stops recording, and asking it again is LS_TAPE_ERROR. `gradients` may be `sources`. Where several consumers
  * contribute, their contributions are added in the order in which the tape recorded them (canon.md
  * rule 12). A persistent tape that still records, records its own way back too, and warns once.
  * Errors: also LS_NO_GRADIENT for an op without one.
@@ -109,7 +112,10 @@ typedef struct ls_gradient_options {
     ls_tensor *gradients;                 /* one per source */
 } ls_gradient_options;
 
-/** ls_gradient with all options. LS_SHAPE_MISMATCH for an output gradient of another shape. */
+/**
+ * ls_gradient with all options. LS_SHAPE_MISMATCH for an output gradient of another shape. `gradients` may
+ * overlap `sources` or `targets`; where an error is returned all of it is nil.
+ */
 LS_API ls_status ls_gradient_with(const ls_gradient_options *options);
 
 /**
@@ -139,7 +145,7 @@ LS_API ls_tensor ls_batch_jacobian(ls_tape *tape, ls_tensor target, ls_tensor so
  * the sources of d target / d sources[i] times tangents[i], of the target's shape. tangents[i] has
  * sources[i]'s shape; nil counts as zeros. It is made of two ways back, so it costs about two
  * gradients whatever the target's size, and can be differentiated again. nil if the target depends on
- * no source. Consumes a non-persistent tape.
+ * no source; zeros if it does, but all tangents are nil. Consumes a non-persistent tape.
  *
  * A Hessian-vector product is the jvp of a gradient, or, cheaper, the gradient of gradient times vector:
  *
@@ -165,19 +171,20 @@ typedef struct ls_custom_call {
     size_t count;
     ls_tensor output;          /* what the forward function returned */
     ls_tensor output_gradient; /* of the output's shape */
-    ls_tensor *gradients;      /* to fill: one per input, nil for none; room for `count` */
+    ls_tensor *gradients;      /* to fill: one per input, all nil at first; nil: none, which is not zero */
 } ls_custom_call;
 
-/** Fills call->gradients with public ops, and returns how many it filled. */
+/** Fills call->gradients with public ops, and returns for how many inputs: call->count, nil ones included. */
 typedef size_t ls_custom_backward(void *user, const ls_custom_call *call);
 
 /**
  * forward(user, inputs, count), whose gradient is what `backward` says (tf.custom_gradient). The tapes do
  * not look into `forward`; they see one op. `backward` is written with ops, so outer tapes differentiate
- * it. `name` is what messages call it. Errors, when the gradient is asked for: LS_INVALID_ARGUMENT when
+ * it. An input for which it leaves nil is reached by no gradient on this way: if there is no other, ls_gradient
+ * gives nil. `name` is what messages call it. Errors, when the gradient is asked for: LS_INVALID_ARGUMENT when
  * backward returns another number than `count`, LS_SHAPE_MISMATCH or LS_DTYPE_MISMATCH for a gradient
  * that does not fit its input. At once: LS_TAPE_ERROR when forward reads a trainable variable that is not
- * among the inputs.
+ * among the inputs; LS_INVALID_ARGUMENT when a function is NULL or forward returns nil.
  */
 LS_API ls_tensor ls_custom_gradient(ls_context *ls, const char *name, ls_tensor_function *forward,
                                     ls_custom_backward *backward, void *user, const ls_tensor *inputs, size_t count);
@@ -186,8 +193,9 @@ LS_API ls_tensor ls_custom_gradient(ls_context *ls, const char *name, ls_tensor_
  * function(user, inputs, count), of which tapes keep only the inputs: the gradient runs the function again
  * (tf.recompute_grad, checkpointing). It must depend on nothing but its inputs, on variables, and on
  * random numbers, which are drawn again as they were, dropout included. Gradients have the same bits
- * as without it: contributions are added in the same order. A variable that was assigned to in between
- * counts with its old value.
+ * as without it: contributions are added in the same order. A variable counts with the value that it had when
+ * the function first read it, whoever assigned to it since. The function may assign to variables: that counts
+ * once; what the second run assigns is undone. LS_INVALID_ARGUMENT when it is NULL or returns nil.
  */
 LS_API ls_tensor ls_recompute_grad(ls_context *ls, ls_tensor_function *function, void *user, const ls_tensor *inputs,
                                    size_t count);

@@ -43,7 +43,12 @@ typedef struct ls_shape {
     int64_t dim[LS_MAX_RANK];
 } ls_shape;
 
-/** The handle. All zero is the nil tensor: ops on it do nothing and return nil. */
+/**
+ * The handle. All zero is the nil tensor, which stands for what an error kept from being made. An op whose inputs are
+ * all nil, or whose context has an error, does nothing and returns nil; so does what returns a status, with the
+ * context's error or LS_INVALID_ARGUMENT. Nil beside tensors of a context without error is LS_INVALID_ARGUMENT,
+ * except where an input may be left out.
+ */
 typedef struct ls_tensor {
     ls_context *context;
     uint32_t index, generation;
@@ -53,6 +58,7 @@ typedef struct ls_tensor {
 #define LS_SHAPE(...)                                                                              \
     ls_shape_of((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 #define LS_SCALAR_SHAPE ls_shape_of(0, NULL)
+/** `dims` has `rank` sizes; NULL with a rank above 0 gives a shape that every op refuses. */
 LS_API ls_shape ls_shape_of(int rank, const int64_t *dims);
 
 /** The bytes of one element, and the type's name ("float32"). */
@@ -105,7 +111,10 @@ LS_API void ls_scope_begin(ls_context *ls);
  */
 LS_API ls_status ls_scope_end(ls_context *ls);
 
-/** Moves a tensor to the scope outside the innermost one; returns it. */
+/**
+ * Moves a tensor to the scope around its own; returns it. A variable, a tensor of the outermost scope and nil
+ * stay what they are. LS_STALE_HANDLE (sticky; returns nil) for a tensor that was released.
+ */
 LS_API ls_tensor ls_keep(ls_tensor a);
 
 /** Releases one tensor now, before its scope ends, and sets the handle to nil. */

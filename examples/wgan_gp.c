@@ -119,6 +119,6 @@ int main(int argc, char **argv)
     if (ls_error(ls) == LS_OK)
         printf("weights: %s, %s\n", ls_fingerprint_model(gan.generator).text, ls_fingerprint_model(gan.critic).text);
     else
-        fprintf(stderr, "gradient_penalty: %s\n", ls_error_message(ls));
+        fprintf(stderr, "wgan_gp: %s\n", ls_error_message(ls));
     return ls_close(&ls) == LS_OK ? 0 : 1;
 }

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ *     test_receipts TOOL [DEVICE]
+ *
+ * Receipts of one training, run in several ways, as `lockstep compare` (TOOL) sees them: eager and
+ * captured, on another device, every third step, continued from its state, in two files; and parted.
+ * Then files that are cut off, damaged, foreign, or cannot be written.
+ */
+#define _XOPEN_SOURCE 700 /* realpath */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <lockstep/lockstep.h>
+
+#include "check.h"
+
+enum { BATCH = 9, INPUTS = 6, MOST_STATE = 64 };
+
+static char folder[] = "/tmp/lockstep-test-XXXXXX";
+static const char *tool;
+
+/* Two networks that are trained by optimizers of their own, one with a slope in its loss. */
+struct pair {
+    ls_layer *model[2];
+    ls_optimizer *adam[2];
+    ls_tensor x;
+};
+
+static void step(void *user, const ls_tensor *in, ls_tensor *out)
+{
+    struct pair *p = user;
+    ls_context *ls = in[0].context;
+    for (int k = 0; k < 2; k++) {
+        ls_tensor slope = {0};
+        LS_TAPE(outer, ls) {
+            ls_tensor y = {0};
+            LS_TAPE(inner, ls) {
+                ls_watch(inner, in[0]);
+                y = ls_mean(ls_square(ls_call(p->model[k], in[0], .training = true)), NULL, 0, false);
+            }
+            if (k == 1)
+                ls_gradient(inner, y, in, 1, &slope);
+            out[k] = k ? ls_add(y, ls_mean(ls_square(slope), NULL, 0, false)) : y;
+        }
+        ls_apply_gradients(p->adam[k], ls_gradients_of(outer, out[k], ls_trainable_variables(p->model[k])));
+    }
+}
+
+/* What a program saves: all variables of both networks and optimizers. */
+static size_t state_of(struct pair *p, ls_tensor *all)
+{
+    size_t count = 0;
+    for (int k = 0; k < 2; k++) {
+        ls_variables lists[] = {ls_trainable_variables(p->model[k]), ls_optimizer_variables(p->adam[k])};
+        for (int l = 0; l < 2; l++)
+            for (size_t i = 0; i < lists[l].count; i++)
+                all[count++] = lists[l].items[i];
+    }
+    return count;
+}
+
+struct saved {
+    char data[MOST_STATE][1024];
+    size_t bytes[MOST_STATE];
+    bool full;
+};
+
+static void exchange(struct pair *p, ls_context *ls, struct saved *saved)
+{
+    ls_tensor all[MOST_STATE];
+    for (int k = 0; k < 2; k++)
+        ls_optimizer_build(p->adam[k], ls_trainable_variables(p->model[k]));
+    size_t count = state_of(p, all);
+    for (size_t i = 0; i < count; i++) {
+        saved->bytes[i] = (size_t)ls_size(all[i]) * ls_dtype_size(ls_dtype_of(all[i]));
+        if (saved->full)
+            ls_assign(all[i], ls_from_host(ls, ls_dtype_of(all[i]), ls_shape_of_tensor(all[i]), saved->data[i]));
+        else
+            CHECK(ls_read(all[i], saved->data[i], saved->bytes[i]) == LS_OK, "%s", ls_error_message(ls));
+    }
+    saved->full = true;
+}
+
+struct run {
+    const char *receipt, *device;
+    int steps;
+    bool captured;
+    struct saved *from, *to;
+    uint64_t seed;
+};
+
+static ls_status train(const struct run *r)
+{
+    char words[128];
+    snprintf(words, sizeof words, r->receipt[0] == '/' ? "%s" : "%s/%s", r->receipt[0] == '/' ? r->receipt : folder, r->receipt);
+    fflush(stdout);
+    pid_t child = fork(); /* the first context of its process */
+    if (child != 0) {
+        int status = 0;
+        waitpid(child, &status, 0);
+        return WIFEXITED(status) ? (ls_status)WEXITSTATUS(status) : LS_INTERNAL;
+    }
+    setenv("LOCKSTEP_RECEIPT", words, 1);
+    ls_context *ls = ls_open(r->device ? r->device : "reference");
+    ls_set_random_seed(ls, 5 + r->seed);
+    struct pair p = {.x = ls_random_normal(ls, LS_SHAPE(BATCH, INPUTS), 0, 1)};
+    for (int k = 0; k < 2; k++) {
+        p.model[k] = ls_sequential(ls, k ? "second" : "first",
+                                   (ls_layer *[]){ls_dense(ls, 7, .activation = LS_TANH), ls_dense(ls, 3), NULL});
+        p.adam[k] = ls_adam(ls, .learning_rate = 0.01f, .clipnorm = k ? 0.5f : 0);
+        ls_call(p.model[k], p.x);
+    }
+    if (r->from)
+        exchange(&p, ls, r->from);
+    ls_function *function = r->captured ? ls_function_create(ls, step, &p, 1, 2) : NULL;
+    for (int i = 0; i < r->steps; i++)
+        LS_SCOPE(ls) {
+            ls_tensor out[2];
+            if (function && i != 3) /* one step between two replays is eager */
+                ls_function_call(function, &p.x, out);
+            else
+                step(&p, &p.x, out);
+        }
+    if (r->to) {
+        struct saved *file = calloc(1, sizeof *file);
+        exchange(&p, ls, file);
+        char path[128];
+        snprintf(path, sizeof path, "%s/state", folder);
+        FILE *f = fopen(path, "wb");
+        fwrite(file, sizeof *file, 1, f);
+        fclose(f);
+    }
+    const char *message = ls_error_message(ls);
+    if (*message)
+        printf("    (%s)\n", message);
+    fflush(stdout);
+    _exit(ls_close(&ls));
+}
+
+static int compare(const char *words, char *said, size_t size)
+{
+    char command[600];
+    snprintf(command, sizeof command, "cd %s && '%s' compare %s 2>&1", folder, tool, words);
+    FILE *out = popen(command, "r");
+    size_t length = out ? fread(said, 1, size - 1, out) : 0;
+    said[length] = '\0';
+    int status = out ? pclose(out) : -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect(const char *words, int status, const char *part)
+{
+    char said[4000];
+    int got = compare(words, said, sizeof said);
+    CHECK(got == status && strstr(said, part), "compare %s: %d, not %d, or no \"%s\":\n%s", words, got, status, part, said);
+}
+
+static void ways(const char *device)
+{
+    CHECK(train(&(struct run){"a.lsr", .steps = 12}) == LS_OK, "a");
+    CHECK(train(&(struct run){"captured.lsr", .steps = 12, .captured = true}) == LS_OK, "captured");
+    CHECK(train(&(struct run){"baseline.lsr", "reference:baseline", .steps = 12}) == LS_OK, "baseline");
+    CHECK(train(&(struct run){"third.lsr,every=3", .steps = 12}) == LS_OK, "every");
+    CHECK(train(&(struct run){"captured3.lsr,every=3", .steps = 12, .captured = true}) == LS_OK, "every, captured");
+    expect("a.lsr captured.lsr", 0, "the 24 steps in both agree");
+    expect("a.lsr baseline.lsr", 0, "the 24 steps in both agree");
+    expect("a.lsr third.lsr", 0, "the 8 steps in both agree");
+    expect("third.lsr captured3.lsr", 0, "the 8 steps in both agree");
+    if (!device)
+        return;
+    CHECK(train(&(struct run){"device.lsr", device, .steps = 12, .captured = true}) == LS_OK, "%s", device);
+    expect("a.lsr device.lsr", 0, "the 24 steps in both agree");
+}
+
+/* Five steps, their state, and seven more elsewhere: the receipt of twelve. */
+static void continued(void)
+{
+    static struct saved state;
+    char path[128];
+    CHECK(train(&(struct run){"start.lsr", .steps = 5, .to = &state}) == LS_OK, "start");
+    snprintf(path, sizeof path, "%s/state", folder);
+    FILE *f = fopen(path, "rb");
+    CHECK(f && fread(&state, sizeof state, 1, f) == 1, "no state");
+    fclose(f);
+    struct run rest = {"rest.lsr", "reference:baseline", .steps = 7, .from = &state, .seed = 77};
+    CHECK(train(&rest) == LS_OK, "rest");
+    expect("a.lsr rest.lsr", 1, "they part at step 6 of adam: loss"); /* another seed gives it another x */
+    rest.seed = 0;
+    rest.captured = true;
+    CHECK(train(&rest) == LS_OK, "rest");
+    expect("a.lsr rest.lsr", 0, "the 14 steps in both agree");
+    expect("a.lsr start.lsr", 0, "the 10 steps in both agree");
+    rest.receipt = "start.lsr,append";
+    CHECK(train(&rest) == LS_OK, "append");
+    expect("a.lsr start.lsr", 0, "the 24 steps in both agree");
+    rest.receipt = "rest3.lsr,every=3";
+    CHECK(train(&rest) == LS_OK, "every third of the rest");
+    expect("a.lsr rest3.lsr", 0, "the 6 steps in both agree");
+    expect("third.lsr rest3.lsr", 0, "agree");
+}
+
+static void parted(void)
+{
+    CHECK(train(&(struct run){"order.lsr", "fault:order,reference", .steps = 3}) == LS_OK, "order");
+    expect("a.lsr order.lsr", 1, "they part at step 1 of adam: loss");
+    expect("a.lsr order.lsr", 1, "LOCKSTEP_BACKEND='verify:reference,fault:order,reference'");
+    CHECK(train(&(struct run){"seed.lsr", .steps = 3, .seed = 1}) == LS_OK, "seed");
+    expect("a.lsr seed.lsr", 1, "the first loss differs already");
+    CHECK(train(&(struct run){"none.lsr", .steps = 0}) == LS_OK, "no step");
+    expect("a.lsr none.lsr", 2, "none.lsr cannot be read");
+    CHECK(train(&(struct run){"wrong.lsr,every=0", .steps = 1}) == LS_INVALID_ARGUMENT, "every=0");
+    CHECK(train(&(struct run){"/no/such/folder/x.lsr", .steps = 1}) == LS_FILE_ERROR, "a missing folder");
+    if (access("/dev/full", W_OK) == 0)
+        CHECK(train(&(struct run){"/dev/full", .steps = 3}) == LS_FILE_ERROR, "a full disk");
+}
+
+static void write_part(const char *data, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/bad.lsr", folder);
+    FILE *f = fopen(path, "wb");
+    CHECK(f && fwrite(data, 1, size, f) == size, "cannot write");
+    fclose(f);
+}
+
+static void bad_files(void)
+{
+    static char data[1 << 16], said[4000];
+    char path[128];
+    snprintf(path, sizeof path, "%s/a.lsr", folder);
+    FILE *f = fopen(path, "rb");
+    size_t size = f ? fread(data, 1, sizeof data, f) : 0;
+    fclose(f);
+    CHECK(size > 3000 && size < sizeof data, "the receipt has %zu bytes", size);
+    for (size_t n = 0; n < size; n += 1 + n / 9) {
+        write_part(data, n);
+        int status = compare("a.lsr bad.lsr", said, sizeof said);
+        CHECK(status == 2 && strstr(said, "bad.lsr"), "%zu bytes: %d %s", n, status, said);
+    }
+    for (size_t n = 0; n < size; n += 1 + size / 40) {
+        data[n] ^= 4;
+        write_part(data, size);
+        data[n] ^= 4;
+        int status = compare("a.lsr bad.lsr", said, sizeof said);
+        CHECK(status == 2 && strstr(said, "bad.lsr"), "byte %zu changed: %d %s", n, status, said);
+    }
+    write_part(data, size / 2);
+    expect("--partial a.lsr bad.lsr", 0, "in both agree");
+    expect("a.lsr bad.lsr", 2, "cut off");
+    write_part("PK\3\4", 4);
+    expect("a.lsr bad.lsr", 2, "not a receipt");
+    expect("a.lsr", 2, "two receipts");
+    expect("a.lsr .", 2, "");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return 2;
+    char *path = realpath(argv[1], NULL); /* the tool is run elsewhere */
+    tool = path ? path : argv[1];
+    CHECK(mkdtemp(folder) != NULL, "no folder");
+    setenv("LOCKSTEP_CACHE_DIR", folder, 0);
+    ways(argc > 2 ? argv[2] : NULL);
+    continued();
+    parted();
+    bad_files();
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK(system(command) == 0, "cannot remove %s", folder);
+    free(path);
+    return end_of_checks();
+}
