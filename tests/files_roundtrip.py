@@ -140,6 +140,48 @@ def keras_files(folder):
         save_file(io | {"y_after": model.predict_on_batch(x)}, os.path.join(folder, name + ".safetensors"))
 
 
+def bad_h5(folder):
+    """Files for the model "small" that must be refused, each for its reason; returns their names."""
+    import h5py
+    kernel = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+    def bomb(v):
+        v.create_dataset("0", shape=(1 << 20, 1 << 20), dtype="<f4", chunks=(1 << 10, 1 << 10), compression="gzip")
+
+    def virtual(v):
+        layout = h5py.VirtualLayout((3, 2), "<f4")
+        layout[:] = h5py.VirtualSource("elsewhere.h5", "x", (3, 2))
+        v.create_virtual_dataset("0", layout)
+
+    def chunk(v):
+        v.create_dataset("0", shape=(3, 2), maxshape=(None, None), dtype="<f4", chunks=(96, 96))[:] = kernel
+
+    makers = {
+        "soft": lambda v: v.__setitem__("0", h5py.SoftLink("/a")),
+        "outside": lambda v: v.__setitem__("0", h5py.ExternalLink("/etc/passwd", "/a")),
+        "external": lambda v: v.create_dataset("0", (3, 2), "<f4", external=[("/etc/passwd", 0, 24)]),
+        "virtual": virtual, "bomb": bomb, "chunk": chunk,
+        "lzf": lambda v: v.create_dataset("0", data=kernel, compression="lzf"),
+        "float64": lambda v: v.create_dataset("0", data=kernel.astype("f8")),
+        "integer": lambda v: v.create_dataset("0", data=kernel.astype("i4")),
+        "string": lambda v: v.create_dataset("0", data="kernel"),
+        "group": lambda v: v.create_group("0"),
+        "rank": lambda v: v.create_dataset("0", data=kernel.reshape(-1)),
+        "more": lambda v: (v.create_dataset("0", data=kernel), v.create_dataset("1", data=kernel)),
+        "other": lambda v: v.create_dataset("00", data=kernel),
+        "cycle": lambda v: v.__setitem__("0", v),
+        # These are good.
+        "good_gzip": lambda v: v.create_dataset("0", data=kernel, compression="gzip", shuffle=True),
+        "good_big_endian": lambda v: v.create_dataset("0", data=kernel.astype(">f4")),
+        "good_float16": lambda v: v.create_dataset("0", data=kernel.astype("f2")),
+    }
+    for name, make in makers.items():
+        with h5py.File(os.path.join(folder, name + ".weights.h5"), "w") as file:
+            file.create_group("vars")
+            make(file.create_group("layers/dense/vars"))
+    return list(makers)
+
+
 def keras(build, folder):
     """Keras' files are read and evaluated; Keras loads what is written from there, optimizer and all."""
     import warnings
@@ -175,6 +217,9 @@ def goldens(build, folder):
     keep("events", os.path.join(folder, os.listdir(folder)[0]))
     package_file(os.path.join(folder, "theirs.safetensors"))
     keep("safetensors", os.path.join(folder, "theirs.safetensors"))
+    for name in bad_h5(folder):
+        keep(f"h5_{name}.gz", os.path.join(folder, name + ".weights.h5"),
+             lambda data: gzip.compress(data, 9, mtime=0))
     keras_files(folder)
     for name in keras_models():
         for suffix in (".weights.h5", ".safetensors"):
