@@ -445,6 +445,7 @@ static void close_device(struct ls_device *base)
         ls_vk_cache_close(device);
         ls_vk.vkDestroyDevice(device->device, NULL);
     }
+    ls_vk_release_compiler(device);
     if (!forked && device->instance != VK_NULL_HANDLE)
         ls_vk.vkDestroyInstance(device->instance, NULL);
     free(device);

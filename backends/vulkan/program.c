@@ -282,13 +282,34 @@ static ls_status make_layout(struct ls_vk_device *device, int buffers)
     return ls_vk_failed(device, code, "vkCreatePipelineLayout");
 }
 
-static ls_status make_module(struct ls_vk_device *device, const char *name, const uint32_t *words,
-                             size_t count, VkShaderModule *module)
+/* The SPIR-V of this variant as the canonical arithmetic needs it: the constants of the key, and those of
+ * prelude_glsl.h, fixed; what they rule out dropped, which drivers would read, inline and fold first. */
+static enum ls_spirv_result finish_words(const struct ls_vk_device *device, const struct ls_vk_key *key,
+                                         const uint32_t *words, size_t count, uint32_t **out, size_t *out_count)
 {
-    uint32_t *canonical;
-    size_t canonical_count;
+    enum { MOST = 32, NATIVE_DIVISION = 1000, NATIVE_ROOT = 1001 };
+    struct ls_spirv_constant constants[MOST];
+    size_t constant_count = key->shader == LS_VK_FUSED ? 0 : key->count;
+    for (size_t i = 0; i < constant_count; i++)
+        constants[i] = (struct ls_spirv_constant){(uint32_t)i, key->words[i]};
+    constants[constant_count++] = (struct ls_spirv_constant){NATIVE_DIVISION, device->native_division};
+    constants[constant_count++] = (struct ls_spirv_constant){NATIVE_ROOT, device->native_root};
+    uint32_t *special;
+    size_t special_count;
     enum ls_spirv_result result =
-        ls_spirv_canonicalize(words, count, &device->spirv, &canonical, &canonical_count);
+        ls_spirv_specialize(words, count, constants, constant_count, &special, &special_count);
+    if (result == LS_SPIRV_OK)
+        result = ls_spirv_canonicalize(special, special_count, &device->spirv, out, out_count);
+    free(special);
+    return result;
+}
+
+static ls_status make_module(struct ls_vk_device *device, const char *name, const struct ls_vk_key *key,
+                             const uint32_t *words, size_t count, VkShaderModule *module)
+{
+    uint32_t *finished = NULL;
+    size_t finished_count;
+    enum ls_spirv_result result = finish_words(device, key, words, count, &finished, &finished_count);
     if (result == LS_SPIRV_NO_MEMORY)
         return ls_vk_failed(device, VK_ERROR_OUT_OF_HOST_MEMORY, "the shader %s", name);
     if (result != LS_SPIRV_OK) {
@@ -298,37 +319,23 @@ static ls_status make_module(struct ls_vk_device *device, const char *name, cons
     }
     VkShaderModuleCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-        .codeSize = canonical_count * sizeof *canonical,
-        .pCode = canonical,
+        .codeSize = finished_count * sizeof *finished,
+        .pCode = finished,
     };
     VkResult code = ls_vk.vkCreateShaderModule(device->device, &info, NULL, module);
-    free(canonical);
+    free(finished);
     return code == VK_SUCCESS ? LS_OK : ls_vk_failed(device, code, "vkCreateShaderModule(%s)", name);
 }
 
-static ls_status make_pipeline(struct ls_vk_device *device, const char *name, const struct ls_vk_key *key,
-                               VkShaderModule module, int buffers, VkPipeline *pipeline)
+static ls_status make_pipeline(struct ls_vk_device *device, const char *name, VkShaderModule module, int buffers,
+                               VkPipeline *pipeline)
 {
-    /* The constants of the key, and those of prelude_glsl.h. A shader may lack some of them. */
-    enum { MOST = 32, NATIVE_DIVISION = 1000, NATIVE_ROOT = 1001 };
-    uint32_t values[MOST + 2] = {0};
-    VkSpecializationMapEntry entries[MOST + 2];
-    uint32_t constants = key->shader == LS_VK_FUSED ? 0 : key->count;
-    memcpy(values, key->words, constants * sizeof *values);
-    values[constants] = device->native_division;
-    values[constants + 1] = device->native_root;
-    for (uint32_t i = 0; i < constants + 2; i++)
-        entries[i] = (VkSpecializationMapEntry){
-            i < constants ? i : i == constants ? NATIVE_DIVISION : NATIVE_ROOT,
-            (uint32_t)(i * sizeof *values), sizeof *values};
-    VkSpecializationInfo specialization = {constants + 2, entries, (constants + 2) * sizeof *values, values};
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,
-                  .pName = "main",
-                  .pSpecializationInfo = &specialization},
+                  .pName = "main"},
         .layout = device->layout[buffers],
     };
     VkResult code = ls_vk.vkCreateComputePipelines(device->device, device->cache, 1, &info, NULL, pipeline);
@@ -358,9 +365,9 @@ ls_status ls_vk_build(struct ls_vk_device *device, const char *name, const struc
     if (pipeline == NULL)
         return ls_vk_failed(device, VK_ERROR_OUT_OF_HOST_MEMORY, "the pipeline %s", name);
     VkShaderModule module = VK_NULL_HANDLE;
-    status = make_module(device, name, words, count, &module);
+    status = make_module(device, name, key, words, count, &module);
     if (status == LS_OK) {
-        status = make_pipeline(device, name, key, module, buffers, &pipeline->pipeline);
+        status = make_pipeline(device, name, module, buffers, &pipeline->pipeline);
         ls_vk.vkDestroyShaderModule(device->device, module, NULL);
     }
     if (status != LS_OK) {
@@ -386,16 +393,7 @@ ls_status ls_vk_pipeline(struct ls_vk_device *device, const char *name, const st
         return LS_OK;
     const struct embedded *shader = &embedded[key->shader];
     int form = key->shader == LS_VK_SHADER_probe ? key->form : shader->arithmetic ? (int)device->fma : 0;
-    if (key->shader != LS_VK_SHADER_map)
-        return ls_vk_build(device, name, key, shader->words[form], shader->count[form], buffers, pipeline);
-    uint32_t *words;
-    size_t count;
-    ls_status status = ls_vk_trim(device, shader->words[form], shader->count[form], key->words[0], &words, &count);
-    if (status == LS_OK) {
-        status = ls_vk_build(device, name, key, words, count, buffers, pipeline);
-        free(words);
-    }
-    return status;
+    return ls_vk_build(device, name, key, shader->words[form], shader->count[form], buffers, pipeline);
 }
 
 /* ---- Launching ---- */

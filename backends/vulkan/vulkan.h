@@ -10,7 +10,7 @@
  *     memory.c   the allocator                  buffer.c  create, read, write, scratch memory
  *     batch.c    command buffers, barriers, submission, waiting
  *     program.c  pipelines: find, build, launch
- *     spirv.c    what the canonical arithmetic needs said in SPIR-V    trim.c  one row of the switch
+ *     spirv.c    what the canonical arithmetic needs said in SPIR-V    spirv_prune.c  one variant of it
  *     map.c fuse.c reduce.c gemm.c conv.c move.c random.c order.c pool.c softmax.c digest.c   the
  *     primitives
  *
@@ -368,10 +368,6 @@ static inline int64_t ls_vk_groups(int64_t items, int64_t size)
     return (items + size - 1) / size;
 }
 
-/** Takes one case of the switch over specialization constant 0, and the functions it needs; trim.c. */
-ls_status ls_vk_trim(struct ls_vk_device *device, const uint32_t *words, size_t count, uint32_t value,
-                     uint32_t **out, size_t *out_count);
-
 /* ---- Primitives ---- */
 
 #define PRIM(name, need, meaning)                                                                  \
@@ -395,6 +391,8 @@ void ls_vk_push_window(struct ls_vk_launch *launch, const struct ls_window *wind
 
 /** Tries the map as one pipeline; fuse.c. LS_UNSUPPORTED where it cannot be. */
 ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args *args);
+
+void ls_vk_release_compiler(struct ls_vk_device *device);
 
 /* A row of lib/ops/elementwise.def. Arguments: F float, I int, W either. */
 struct ls_vk_row {
