@@ -205,6 +205,13 @@ static ls_status record_on_epoch_end(void *user, const ls_event *event)
     return event->epoch == r->fail_at_epoch ? LS_FILE_ERROR : LS_OK;
 }
 
+static ls_status set_flag(void *user, const ls_event *event)
+{
+    (void)event;
+    *(volatile sig_atomic_t *)user = 1;
+    return LS_OK;
+}
+
 static ls_callback *recorder(struct problem *p, struct record *r)
 {
 #define MEMBER(hook) .hook = record_##hook,
@@ -243,6 +250,17 @@ static void test_hooks(void)
     r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
     CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y, .callbacks = LS_CALLBACKS(callback), .stop = &stop) == LS_OK, "stop");
     expect(&r, "on_train_begin(0,0,0) on_train_end(0,0,0) ", "stopped before the first batch");
+
+    /* Set while the first batch runs: the epoch is not completed. */
+    volatile sig_atomic_t flag = 0;
+    r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
+    ls_history *history;
+    ls_callback *setter = ls_lambda_callback(p.ls, .user = (void *)&flag, .on_train_batch_end = set_flag);
+    CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y, .callbacks = LS_CALLBACKS(callback, setter), .stop = &flag, .epochs = 3,
+                 .validation_split = 0.5, .history = &history) == LS_OK, "stop");
+    expect(&r, "on_train_begin(0,0,0) on_epoch_begin(0,0,0) on_train_batch_begin(0,0,0) on_train_batch_end(0,0,2) "
+           "on_train_end(0,1,0) ", "stopped in the first epoch");
+    CHECK(ls_history_epochs(history) == 0, "%zu epochs", ls_history_epochs(history));
 
     r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
     ls_predict(p.mlp, .x = p.x, .batch_size = 64, .callbacks = LS_CALLBACKS(callback));
@@ -513,6 +531,8 @@ static void test_bad_input(void)
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, ".progress.file = stdout");
     ls_fit(p.mlp, .x = p.x, .y = p.y, .class_weight = (ls_class_weight[]){{-1, 1}}, .class_weight_count = 1);
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "class_weight[0] is {-1, 1}");
+    ls_fit(p.mlp, ls_dataset_repeat(batches(&p), -1));
+    CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "fit: the data set never ends; give .steps_per_epoch");
     ls_fit(p.mlp, ls_dataset_from_tensors(p.x, p.y));
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "ls_dataset_batch");
     ls_fit(p.mlp, .x = p.x, .y = p.y);

@@ -390,6 +390,14 @@ static void test_history_files(void)
     ls_close(&s.ls);
 }
 
+/* Whether the one event file in a folder has a series of that name. */
+static bool board_has(const char *which, const char *tag)
+{
+    char command[512];
+    snprintf(command, sizeof command, "cat %s/board/%s/events.out.tfevents.*.v2 | grep -aq '%s'", folder, which, tag);
+    return system(command) == 0;
+}
+
 static void test_tensorboard(void)
 {
     struct stage s;
@@ -398,7 +406,14 @@ static void test_tensorboard(void)
            .callbacks = LS_CALLBACKS(ls_tensorboard(s.ls, in_folder("board"), .histogram_freq = 1, .update_freq = 1,
                                                     .write_steps_per_second = true)));
     CHECK(ls_error(s.ls) == LS_OK, "%s", ls_error_message(s.ls));
-    CHECK(access(in_folder("board/train"), F_OK) == 0 && access(in_folder("board/validation"), F_OK) == 0, "folders");
+    static const char *const train[] = {"epoch_loss", "epoch_learning_rate", "epoch_steps_per_second", "batch_loss",
+                                        "batch_steps_per_second", "model/dense/kernel/histogram"};
+    static const char *const validation[] = {"epoch_loss", "evaluation_loss_vs_iterations"};
+    for (int i = 0; i < 6; i++)
+        CHECK(board_has("train", train[i]), "no %s", train[i]);
+    for (int i = 0; i < 2; i++)
+        CHECK(board_has("validation", validation[i]), "no %s", validation[i]);
+    CHECK(!board_has("train", "val_loss") && !board_has("validation", "learning_rate"), "folders are mixed up");
     ls_close(&s.ls);
 }
 

@@ -4,7 +4,7 @@
  * What comes out is read again by a walk of this file's own, and by spirv-val where that is installed
  * (LOCKSTEP_TEST_REQUIRE naming spirv-val makes it a must).
  */
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,12 +22,18 @@ struct module {
 static char folder[] = "/tmp/lockstep-spirv-XXXXXX";
 static bool have_validator;
 
+/* A file of words, or of their numbers with commas if its name ends with .inc. */
 static struct module read_module(const char *path)
 {
-    struct module m = {malloc(1 << 22), 0};
+    enum { MOST = 1 << 20 };
+    struct module m = {malloc(MOST * 4), 0};
     FILE *file = fopen(path, "rb");
-    if (file && m.words)
-        m.count = fread(m.words, 4, 1 << 20, file);
+    size_t length = strlen(path);
+    if (file && m.words && length > 4 && strcmp(path + length - 4, ".inc") == 0)
+        while (m.count < MOST && fscanf(file, " %" SCNx32 " ,", m.words + m.count) == 1)
+            m.count++;
+    else if (file && m.words)
+        m.count = fread(m.words, 4, MOST, file);
     if (file)
         fclose(file);
     CHECK(m.count > 100, "%s cannot be read", path);
@@ -105,7 +111,7 @@ static void check_decorations(struct module m)
             operations++;
             bare += decorated[at[2]] == 0;
         }
-    CHECK(operations > 0 && operations == decorations && bare == 0 && twice == 0, "%u float operations, %u decorations, %u bare, %u twice",
+    CHECK(operations == decorations && bare == 0 && twice == 0, "%u float operations, %u decorations, %u bare, %u twice",
           operations, decorations, bare, twice);
     free(decorated);
 }
@@ -191,7 +197,7 @@ static unsigned count_dangling(struct module m)
     return dangling;
 }
 
-/* The switch over constant 0 and both choices of the prelude; the fraction that is left. */
+/* Constant 0, which most shaders switch over, and both choices of the prelude. */
 static void check_specialized(struct module m, const char *what)
 {
     size_t largest = 0;
@@ -203,12 +209,14 @@ static void check_specialized(struct module m, const char *what)
         if (result != LS_SPIRV_OK)
             return;
         largest = made.count > largest ? made.count : largest;
-        CHECK(count_of(made, 0, 71, 2, 1) == 0, "a specialization constant is left open");
+        unsigned open = 0;
+        EACH(made, at) open += is_op(at, 71) && at[2] == 1 && (at[3] == 0 || at[3] >= 1000);
+        CHECK(open == 0, "%u specialization constants are left open", open);
         CHECK(count_dangling(made) == 0, "names or decorations of what is not there");
         result = ls_spirv_specialize(made.words, made.count, constants, 4, &again.words, &again.count);
         CHECK(result == LS_SPIRV_OK && again.count == made.count, "%s: a second pass finds more", what);
         free(again.words);
-        if (row % 23 == 0) {
+        if (row % 57 == 0) {
             validate(made, what);
             struct ls_spirv_options o = {LS_SPIRV_32, LS_SPIRV_32, LS_SPIRV_32, false};
             result = ls_spirv_canonicalize(made.words, made.count, &o, &again.words, &again.count);
@@ -338,7 +346,7 @@ int main(int argc, char **argv)
         struct module m = read_module(argv[i]);
         check_option_sets(m, argv[i]);
         check_specialized(m, argv[i]);
-        if (m.count < 4000 && ++damaged) /* one run per word */
+        if (m.count < 1500 && ++damaged) /* one run per word */
             check_damaged(m);
         free(m.words);
     }
