@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compile, fit, evaluate, predict, with callbacks: the first altitude. Early stopping that brings the best weights
- * back, a learning rate that falls on a plateau, a log for each epoch, files for TensorBoard, a callback of one's own,
- * and Ctrl-C, which ends the training after the current batch.
+ * back, a file of the best weights, a learning rate that falls on a plateau, a log for each epoch, files for
+ * TensorBoard, a callback of one's own, and Ctrl-C, which ends the training after the current batch, saved.
  */
-#include <signal.h>
-
 #include "options.h"
 
 enum { BATCH = 128 };
-
-static volatile sig_atomic_t stop;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    stop = 1;
-}
 
 /* A callback of one's own: with --steps, ends the training behind so many; and tells the gap after each epoch. */
 struct watcher {
@@ -43,7 +33,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 10, .steps = 1LL << 60, .seed = 42};
     read_options(argc, argv, &options);
-    signal(SIGINT, on_interrupt);
+    stop_on_interrupt();
 
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
@@ -69,11 +59,12 @@ int main(int argc, char **argv)
            .callbacks = LS_CALLBACKS(
                ls_early_stopping(ls, "val_loss", .patience = 3, .restore_best_weights = true, .verbose = 1),
                ls_reduce_lr_on_plateau(ls, "val_loss", .factor = 0.5, .patience = 1, .verbose = 1),
+               ls_model_checkpoint(ls, "fit_callbacks.best.safetensors", "val_loss", .save_best_only = true),
                ls_terminate_on_nan(ls),
                ls_csv_logger(ls, "fit_callbacks.csv"),
                ls_tensorboard(ls, "fit_callbacks.logs", .histogram_freq = 1),
                ls_lambda_callback(ls, .user = &watcher, .on_train_batch_end = count_step, .on_epoch_end = tell_gap)),
-           .verbose = 2, .progress.file = stdout, .stop = &stop, .history = &history);
+           .verbose = 2, .progress.file = stdout, .stop = &interrupted, .history = &history);
     ls_history_write_svg(history, "fit_callbacks.svg");
 
     for (size_t i = 0; i < ls_history_epochs(history); i++)
@@ -81,14 +72,11 @@ int main(int argc, char **argv)
                ls_history_value(history, "val_loss", i), ls_history_value(history, "gap", i));
     ls_logs logs = {0};
     ls_tensor logits = {0};
-    ls_evaluate(mlp, test, .logs = &logs);
-    ls_predict(mlp, test, .y_pred = &logits); /* (10000, 10) */
-    if (ls_error(ls) == LS_OK) {
+    if (!interrupted) {
+        ls_evaluate(mlp, test, .logs = &logs);
+        ls_predict(mlp, test, .y_pred = &logits); /* (10000, 10) */
         printf("test accuracy: %.4f, test loss: %.4f\n", ls_logs_get(&logs, "accuracy"), ls_logs_get(&logs, "loss"));
-        printf("predictions: %s, weights: %s\n", ls_fingerprint(&logits, 1).text, ls_fingerprint_model(mlp).text);
-    } else {
-        fprintf(stderr, "fit_callbacks: %s\n", ls_error_message(ls));
+        printf("predictions: %s\n", ls_fingerprint(&logits, 1).text);
     }
-    ls_status status = ls_close(&ls);
-    return stop ? 130 : status == LS_OK ? 0 : 1;
+    return finish(ls, mlp, "fit_callbacks");
 }

@@ -28,8 +28,8 @@ static ls_tensor call_scaled(ls_layer *layer, void *state, ls_tensor x, bool tra
     return ls_mul(ls_tanh(ls_matmul(x, self->kernel)), self->scale);
 }
 
-static const ls_layer_kind scaled_kind = {
-    .name = "scaled", .title = "Scaled", .state_size = sizeof(struct scaled), .build = build_scaled, .call = call_scaled};
+static const ls_layer_kind scaled_kind = {.name = "scaled", .title = "Scaled", .state_size = sizeof(struct scaled),
+                                          .build = build_scaled, .call = call_scaled};
 
 /* ---- A model is a layer with parts: y = head(block(x) + x) ---- */
 
@@ -53,8 +53,8 @@ static ls_tensor call_residual(ls_layer *layer, void *state, ls_tensor x, bool t
     return ls_call(self->head, h, .training = training);                    /* (batch, 1) */
 }
 
-static const ls_layer_kind residual_kind = {.name = "residual", .title = "Residual", .state_size = sizeof(struct residual),
-                                            .build = build_residual, .call = call_residual};
+static const ls_layer_kind residual_kind = {
+    .name = "residual", .state_size = sizeof(struct residual), .build = build_residual, .call = call_residual};
 
 int main(void)
 {

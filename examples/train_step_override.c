@@ -45,6 +45,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 5, .steps = 1LL << 60, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set, *validation;
@@ -66,15 +67,11 @@ int main(int argc, char **argv)
 
     ls_history *history = NULL;
     ls_fit(mlp, train_set, .epochs = options.epochs, .validation_data = validation, .verbose = 1,
-           .progress.file = stdout, .history = &history,
+           .progress.file = stdout, .history = &history, .stop = &interrupted,
            .callbacks = LS_CALLBACKS(ls_lambda_callback(ls, .user = &limit, .on_train_batch_end = count_step)));
 
     for (size_t i = 0; i < ls_history_epochs(history); i++)
         printf("epoch %zu: loss %.4f, grad_norm %.4f, val_accuracy %.4f\n", i + 1, ls_history_value(history, "loss", i),
                ls_history_value(history, "grad_norm", i), ls_history_value(history, "val_accuracy", i));
-    if (ls_error(ls) == LS_OK)
-        printf("weights: %s\n", ls_fingerprint_model(mlp).text);
-    else
-        fprintf(stderr, "train_step_override: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, mlp, "train_step_override");
 }

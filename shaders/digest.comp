@@ -48,7 +48,7 @@ void ls_digest(uint block)
 {
     uint lane = gl_LocalInvocationID.x;
     uint from = block * 2048u;
-    uint count = min(n - from, 2048u);
+    uint count = n - from < 2048u ? n - from : 2048u;
     high[lane] = 0u;
     low[lane] = 0u;
     for (uint i = 2u * lane; i < count; i += 128u) {

@@ -85,7 +85,7 @@ void ls_scatter_add(uint item)
     uint x = item - part * inner;
     uint outer = part / uint(a[5]);
     int from = int(part - outer * uint(a[5])) * a[4];
-    int to = min(from + a[4], a[0]);
+    int to = from + a[4] < a[0] ? from + a[4] : a[0];
     bool notes = item == 0u;
     for (int position = 0; position < a[2]; position++) {
         int index = indices[position];

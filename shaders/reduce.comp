@@ -65,7 +65,7 @@ void ls_rows(uint group)
     uint lane = gl_LocalInvocationID.x;
     uint row = group / blocks;
     uint start = (group - row * blocks) * 4096u;
-    uint end = min(r, start + 4096u);
+    uint end = start + 4096u < r ? start + 4096u : r;
     uint from = row * r;
     uint sum = ls_first(from + start);
     for (uint i = start + lane; i < end; i += 64u)
@@ -126,7 +126,7 @@ void ls_columns(uint item)
     uint column = item - rest * inner;
     uint row = rest / blocks;
     uint start = (rest - row * blocks) * part;
-    uint length = min(r - start, part);
+    uint length = part < r - start ? part : r - start;
     uint from = (row * r + start) * inner + column;
     uint result;
     if (joined != 0u) {

@@ -68,7 +68,7 @@ void ls_softmax(uint row)
 
     uint count = 0u;
     for (uint start = 0u; start < r; start += BLOCK) {
-        uint end = min(r, start + BLOCK);
+        uint end = start + BLOCK < r ? start + BLOCK : r;
         float sum = 0.0f;
         for (uint i = start + lane; i < end; i += LANES)
             sum = sum + canon_exp(LS_FLOAT(src[from + i]) - m);

@@ -248,10 +248,10 @@ static bool evaluate(const struct graph *g, int i, double (*value)[MOST_ELEMENTS
 }
 
 /* Tries to add an op; leaves the graph as it was if it does not fit. */
-static void add_op(struct graph *g)
+static bool add_op(struct graph *g, const struct row *row)
 {
     int nodes = g->nodes, ops = g->ops;
-    struct node n = {.row = graph_row((int)draw(g, graph_row_count()))};
+    struct node n = {.row = row};
     bool good = n.row->plan(g, &n);
     n.n = good ? elements_of(&n.shape) : 0;
     good = good && n.n <= MOST_ELEMENTS && g->nodes < MOST_NODES;
@@ -266,6 +266,23 @@ static void add_op(struct graph *g)
         g->nodes = nodes;
         g->ops = ops;
     }
+    return good;
+}
+
+bool graph_make_of(struct graph *g, const struct row *row, uint64_t seed)
+{
+    for (uint64_t attempt = 0; attempt < 100; attempt++) {
+        g->random = (seed + 1000 * attempt) * 0x2545f4914f6cdd1du + 1;
+        g->nodes = g->ops = 0;
+        g->few_shapes = attempt < 50; /* some ops are left out of those with few */
+        g->wide = g->empty = false;
+        /* Where inputs made for it do not fit, it is given some to choose from. */
+        for (uint64_t i = 0; i < attempt % 4; i++)
+            fresh(g, LS_FLOAT32, random_shape(g, 1 + (int)draw(g, 3)), -3, 3);
+        if (add_op(g, row))
+            return true;
+    }
+    return false;
 }
 
 void graph_make(struct graph *g, uint64_t seed, bool few_shapes)
@@ -279,7 +296,7 @@ void graph_make(struct graph *g, uint64_t seed, bool few_shapes)
     for (int64_t inputs = 1 + draw(g, 3); inputs > 0; inputs--)
         fresh(g, LS_FLOAT32, random_shape(g, (int)draw(g, few_shapes ? 3 : 5)), -3, 3);
     for (int attempt = 0; g->ops < ops && attempt < 400; attempt++)
-        add_op(g);
+        add_op(g, graph_row((int)draw(g, graph_row_count())));
 }
 
 void graph_eval(const struct graph *g, double (*value)[MOST_ELEMENTS])

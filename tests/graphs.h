@@ -115,6 +115,9 @@ bool kinks_near(void);
 /** A graph from a seed: 5 to 30 ops. */
 void graph_make(struct graph *g, uint64_t seed, bool few_shapes);
 
+/** A graph of that op and of what it reads; false if none was found. Few shapes. */
+bool graph_make_of(struct graph *g, const struct row *row, uint64_t seed);
+
 /** All nodes at the point where input i is `inputs[i]`; results into `value`. Frozen nodes stay as in g. */
 void graph_eval(const struct graph *g, double (*value)[MOST_ELEMENTS]);
 

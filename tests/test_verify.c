@@ -161,6 +161,8 @@ static void decorator(void)
         diverges("verify:fault:unfused,reference,reference,sample=2", captured, "gemm");
         diverges("verify:fault:tail,reference,reference:baseline", captured, "map");
         diverges("verify:reference,fault:order,reference", captured, "reduce sum");
+        diverges("verify:fault:barrier,reference", captured, "reduce sum");
+        diverges("verify:fault:stale,reference", captured, "map");
     }
     bad_dumps();
     setenv("LOCKSTEP_CACHE_DIR", folder, 1);

@@ -21,6 +21,9 @@ static const struct command {
     {"selftest", selftest_command, "[DEVICE...] [--full] [--again] [--json]",
      "tests the arithmetic of devices (without names, of all) on the kernels that training runs, and says\n"
      "which are exact and why others are not; the verdict is kept, --again does not trust it"},
+    {"verify", verify_command, "[DEVICE...] [--json] [--html FILE]",
+     "runs every op with its gradients, and networks, on devices (without names, on all) and compares the\n"
+     "bits of each two; --html writes a page to attach to a bug report"},
     {"replay", replay_command, "FILE [DEVICE]",
      "repeats the call on which LOCKSTEP_BACKEND=verify:... found two devices apart, on DEVICE (else the one\n"
      "that was verified), and compares it with the reference"},

@@ -17,6 +17,7 @@ int first_step_command(int argc, char **argv);
 int selftest_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
 int compare_command(int argc, char **argv);
+int verify_command(int argc, char **argv);
 
 /** What a class of exactness means, in a few words (devices.c). */
 const char *class_meaning(const char *class);

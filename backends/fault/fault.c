@@ -8,8 +8,12 @@
  *     fault:order,<device>      sums are added backwards
  *     fault:unfused,<device>    gemm rounds the product before it adds
  *     fault:tail,<device>       the last element of an elementwise result is left out
+ *     fault:barrier,<device>    one sum of three over the fastest axis misses its odd elements: the last step of
+ *                               its tree read before they were there
+ *     fault:flush,<device>      subnormal results of elementwise programs become 0
+ *     fault:stale,<device>      one elementwise program of five does not write: its results are what was there
  *
- * The last three are mutations: the conformance suite must notice each and name the op.
+ * The last six are mutations: the conformance suite must notice each and name the op.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +21,15 @@
 
 #include "backend.h"
 
-enum kind { FAIL_ALLOC, FAIL_CALL, LOSE, ORDER, UNFUSED, TAIL, KINDS };
-static const char *const kind_names[KINDS] = {"alloc", "call", "lost", "order", "unfused", "tail"};
+enum kind { FAIL_ALLOC, FAIL_CALL, LOSE, ORDER, UNFUSED, TAIL, BARRIER, FLUSH, STALE, KINDS };
+static const char *const kind_names[KINDS] = {"alloc", "call", "lost", "order", "unfused", "tail", "barrier", "flush", "stale"};
 
 struct fault_device {
     struct ls_device base;
     struct ls_device *inner;
     enum kind kind;
     long countdown;
+    unsigned long sums, programs; /* calls that a mutation may be for */
 };
 
 static struct fault_device *fault_of(struct ls_device *device) { return (struct fault_device *)device; }
@@ -70,8 +75,8 @@ static ls_status fault_open(const char *which, struct ls_device **device, struct
         *device = &f->base;
         return LS_OK;
     }
-    snprintf(message->text, sizeof message->text, "fault:%s: expected alloc=N, call=N, lost=N, order, unfused or tail, "
-             "then a comma and a device", which ? which : "");
+    snprintf(message->text, sizeof message->text, "fault:%s: expected alloc=N, call=N, lost=N, order, unfused, tail, "
+             "barrier, flush or stale, then a comma and a device", which ? which : "");
     return LS_NOT_FOUND;
 }
 
@@ -190,6 +195,54 @@ static ls_status without_tail(struct fault_device *f, const struct ls_map_args *
     return status;
 }
 
+static ls_status before_the_barrier(struct fault_device *f, const struct ls_reduce_args *a)
+{
+    ls_status status = f->inner->backend->reduce(f->inner, a);
+    if (status != LS_OK || f->sums++ % 3 != 0)
+        return status;
+    float *src = fetch(f, a->src, a->outer * a->r), *dst = fetch(f, a->dst, a->outer);
+    for (int64_t o = 0; src && dst && o < a->outer; o++) {
+        dst[o] = 0.0f;
+        for (int64_t k = 0; k < a->r; k += 2)
+            dst[o] += src[o * a->r + k];
+    }
+    status = src && dst ? f->inner->backend->write(f->inner, a->dst, 0, dst, (size_t)a->outer * sizeof *dst)
+                        : LS_OUT_OF_MEMORY;
+    free(src);
+    free(dst);
+    return status;
+}
+
+static ls_status flushed(struct fault_device *f, const struct ls_map_args *a)
+{
+    ls_status status = f->inner->backend->map(f->inner, a);
+    for (int i = 0; i < a->outputs && status == LS_OK; i++) {
+        float *data = a->output[i].dtype == LS_FLOAT32 ? fetch(f, a->output[i].buffer, a->n) : NULL;
+        for (int64_t k = 0; data && k < a->n; k++) {
+            uint32_t bits;
+            memcpy(&bits, &data[k], sizeof bits);
+            bits &= (bits & 0x7f800000u) ? 0xffffffffu : 0x80000000u;
+            memcpy(&data[k], &bits, sizeof bits);
+        }
+        if (data)
+            status = f->inner->backend->write(f->inner, a->output[i].buffer, 0, data, (size_t)a->n * sizeof *data);
+        free(data);
+    }
+    return status;
+}
+
+static ls_status mutated_map(struct fault_device *f, const struct ls_map_args *a)
+{
+    if (f->kind == STALE)
+        return a->output[0].dtype == LS_FLOAT32 && f->programs++ % 5 == 0 ? LS_OK : f->inner->backend->map(f->inner, a);
+    return f->kind == FLUSH ? flushed(f, a) : without_tail(f, a);
+}
+
+static ls_status mutated_reduce(struct fault_device *f, const struct ls_reduce_args *a)
+{
+    return f->kind == ORDER ? backwards(f, a) : before_the_barrier(f, a);
+}
+
 /* ---- The primitives: counted, then passed on ---- */
 
 static ls_status before(struct fault_device *f)
@@ -217,12 +270,14 @@ static ls_status before(struct fault_device *f)
 #define MUTATED_digest(f, a) false
 #define MUTATED_softmax(f, a) false
 #define MUTATED_sparse_xent(f, a) false
-#define MUTATED_map(f, a) ((f)->kind == TAIL)
-#define MUTATED_reduce(f, a) ((f)->kind == ORDER && (a)->op == LS_REDUCE_SUM && (a)->dtype == LS_FLOAT32)
+#define MUTATED_map(f, a) ((f)->kind == TAIL || (f)->kind == FLUSH || (f)->kind == STALE)
+#define MUTATED_reduce(f, a)                                                                       \
+    ((a)->op == LS_REDUCE_SUM && (a)->dtype == LS_FLOAT32 &&                                       \
+     ((f)->kind == ORDER || ((f)->kind == BARRIER && (a)->inner == 1)))
 #define MUTATED_gemm(f, a)                                                                         \
     ((f)->kind == UNFUSED && (a)->batch == 1 && !(a)->bias && (a)->activation == LS_ROW_NONE)
-#define MUTATION_map(f, a) without_tail(f, a)
-#define MUTATION_reduce(f, a) backwards(f, a)
+#define MUTATION_map(f, a) mutated_map(f, a)
+#define MUTATION_reduce(f, a) mutated_reduce(f, a)
 #define MUTATION_gemm(f, a) unfused(f, a)
 #define MUTATION_fill(f, a) LS_OK
 #define MUTATION_copy_nd(f, a) LS_OK

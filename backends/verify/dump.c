@@ -264,12 +264,11 @@ const char *ls_call_name(const struct ls_call *call)
     return names[call->node.prim];
 }
 
-/* The sizes of a call, in the words of backend.h. */
-static void sizes_of(const struct ls_node *node, char *text, size_t size)
+size_t ls_node_kind(const struct ls_node *node, char *text, size_t size)
 {
-    const struct ls_reduce_args *r = &node->args.reduce;
-    const struct ls_gemm_args *g = &node->args.gemm;
     static const char *const reductions[] = {"sum", "prod", "max", "min", "argmax", "argmin"};
+    static const char *const passes[] = {"forward", "input gradient", "kernel gradient"};
+    static const char *const pools[] = {"max", "average", "take", "spread max", "spread average"};
     static const char *const rows[] = {
 #define ROW(name) #name,
 #include "elementwise_names.h"
@@ -278,13 +277,32 @@ static void sizes_of(const struct ls_node *node, char *text, size_t size)
     int used = 0;
     text[0] = '\0';
     if (node->prim == LS_PRIM_reduce)
-        snprintf(text, size, " %s (%lld, %lld, %lld)", reductions[r->op], (long long)r->outer, (long long)r->r,
-                 (long long)r->inner);
-    else if (node->prim == LS_PRIM_gemm)
-        snprintf(text, size, " %lld x (%lld, %lld, %lld) %c%c", (long long)g->batch, (long long)g->m, (long long)g->n,
-                 (long long)g->k, g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N');
+        used = snprintf(text, size, " %s", reductions[node->args.reduce.op]);
+    else if (node->prim == LS_PRIM_conv)
+        used = snprintf(text, size, " %s", passes[node->args.conv.pass]);
+    else if (node->prim == LS_PRIM_pool)
+        used = snprintf(text, size, " %s", pools[node->args.pool.op]);
     for (int i = 0; node->prim == LS_PRIM_map && i < node->args.map.rows && (size_t)used + 24 < size; i++)
         used += snprintf(text + used, size - (size_t)used, " %s", rows[node->args.map.row[i].op]);
+    return (size_t)used;
+}
+
+/* The kind and the sizes of a call, in the words of backend.h. */
+void ls_node_text(const struct ls_node *node, char *text, size_t size)
+{
+    const struct ls_reduce_args *r = &node->args.reduce;
+    const struct ls_gemm_args *g = &node->args.gemm;
+    const struct ls_conv_args *c = &node->args.conv;
+    size_t used = ls_node_kind(node, text, size);
+    if (node->prim == LS_PRIM_reduce)
+        snprintf(text + used, size - used, " (%lld, %lld, %lld)", (long long)r->outer, (long long)r->r, (long long)r->inner);
+    else if (node->prim == LS_PRIM_gemm)
+        snprintf(text + used, size - used, " %lld x (%lld, %lld, %lld) %c%c", (long long)g->batch, (long long)g->m,
+                 (long long)g->n, (long long)g->k, g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N');
+    else if (node->prim == LS_PRIM_conv)
+        snprintf(text + used, size - used, " %lld x (%lld, %lld, %lld), %lld -> %lld channels, %lld groups",
+                 (long long)c->window.batch, (long long)c->window.in[0], (long long)c->window.in[1],
+                 (long long)c->window.in[2], (long long)c->channels, (long long)c->filters, (long long)c->groups);
 }
 
 bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size)
@@ -307,7 +325,7 @@ bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, ch
         char sizes[160];
         uint32_t a = word_at(f->after[0], first, element), b = word_at(f->after[1], first, element);
         int64_t apart = place_of(a) - place_of(b);
-        sizes_of(&call->node, sizes, sizeof sizes);
+        ls_node_text(&call->node, sizes, sizeof sizes);
         int used = snprintf(text, size, "%s%s: %lld of %lld results differ, the first at %lld: ", ls_call_name(call), sizes,
                             (long long)different, (long long)f->elements, (long long)first);
         if (used < 0 || (size_t)used >= size)

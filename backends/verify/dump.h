@@ -45,6 +45,10 @@ ls_status ls_call_slot(struct ls_device *device, const struct ls_node *node);
 
 /** Where the results part, in words; false if they do not. */
 bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size);
+/** What variant of its primitive a call is (" sum"; the rows of a map), "" if there is one only; and with its sizes.
+ * At most 160 bytes. The former returns its length. */
+size_t ls_node_kind(const struct ls_node *node, char *text, size_t size);
+void ls_node_text(const struct ls_node *node, char *text, size_t size);
 const char *ls_call_name(const struct ls_call *call);
 
 /** Writes to a file; and reads from one, with a sentence in `message` on failure. */

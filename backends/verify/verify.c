@@ -6,6 +6,7 @@
  *
  *     verify:opencl                    verify:opencl:0,opencl:1
  *     verify:opencl,sample=100         about one call in 100
+ *     verify:opencl,bits               bit for bit, whatever the classes of the two devices
  *
  * B has no state: each call is given what A has, so that one fault is reported where it happens, and a
  * sampled run is as strict as a full one about the calls that it looks at.
@@ -51,7 +52,7 @@ static size_t first_words(const char *words)
 static ls_status wrong_words(struct ls_message *message, const char *which)
 {
     snprintf(message->text, sizeof message->text,
-             "verify:%.200s: expected a device, then perhaps a comma and a second one, then perhaps ,sample=N", which);
+             "verify:%.200s: expected a device, then perhaps a comma and a second one, then perhaps ,sample=N or ,bits", which);
     return LS_NOT_FOUND;
 }
 
@@ -68,6 +69,7 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
 {
     char words[2][128] = {"", "reference"};
     unsigned long sample = 1;
+    bool bits = false;
     const char *at = which ? which : "";
     for (int i = 0; *at; i++) {
         size_t length = first_words(at);
@@ -76,6 +78,8 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
             sample = strtoul(at + 7, &end, 10);
             if (sample == 0 || *end)
                 return wrong_words(message, which);
+        } else if (i > 0 && length == 4 && strncmp(at, "bits", 4) == 0) {
+            bits = true;
         } else if (i < 2 && length > 0 && length < sizeof words[0]) {
             snprintf(words[i], sizeof words[i], "%.*s", (int)length, at);
         } else {
@@ -99,7 +103,7 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
     v->base.info = v->a->info;
     snprintf(v->base.info.device, sizeof v->base.info.device, "verify:%.50s", which);
     v->sample = sample;
-    v->closeness = ls_closeness_of(&v->a->info, &v->b->info);
+    v->closeness = bits ? LS_SAME_BITS : ls_closeness_of(&v->a->info, &v->b->info);
     *device = &v->base;
     return LS_OK;
 }

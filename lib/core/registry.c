@@ -9,6 +9,7 @@ extern const struct ls_backend ls_opencl_backend;
 extern const struct ls_backend ls_vulkan_backend;
 extern const struct ls_backend ls_fault_backend;
 extern const struct ls_backend ls_verify_backend;
+extern const struct ls_backend ls_profile_backend;
 
 const struct ls_backend *const ls_backends[] = {
     &ls_reference_backend,
@@ -20,5 +21,6 @@ const struct ls_backend *const ls_backends[] = {
 #endif
     &ls_fault_backend,
     &ls_verify_backend,
+    &ls_profile_backend,
     NULL,
 };

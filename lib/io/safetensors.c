@@ -107,10 +107,9 @@ static ls_status read_header(ls_safetensors *file)
     if (read_at(file, 0, start, sizeof start) != LS_OK)
         return ls_error(file->context);
     uint64_t length = ls_get_u64(start);
-    if (foreign(start))
-        return bad(file, foreign(start), NULL);
     if (length < 2 || length > LS_SAFETENSORS_HEADER || (int64_t)length > file->size - 8)
-        return bad(file, "the length of its header is beyond the file, or above 100,000,000", NULL);
+        return bad(file, foreign(start) ? foreign(start) : "the length of its header is beyond the file, or above "
+                   "100,000,000", NULL);
     char *text = malloc((size_t)length);
     if (!text)
         return ls_fail(file->context, LS_OUT_OF_MEMORY, "%s: no host memory for its header", file->path);
