@@ -6,11 +6,8 @@
  * writes what was read, in the current epoch. Epochs go on from one batch to the next.
  */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "vulkan.h"
-
-enum { SETS_PER_POOL = 128, BINDINGS_PER_SET = 5 };
 
 #define ALL_STAGES (VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT)
 #define ALL_READS (VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT)
@@ -83,15 +80,6 @@ static ls_status broken(struct ls_vk_device *device, VkResult code, const char *
     return LS_DEVICE_LOST;
 }
 
-/* A forked child has the parent's handles, but not the driver's threads. */
-static ls_status same_process(struct ls_vk_device *device)
-{
-    return getpid() == device->process
-               ? LS_OK
-               : broken(device, VK_ERROR_DEVICE_LOST,
-                        "this process was forked after the device was opened; open a new context in it");
-}
-
 /* ---- Waiting ---- */
 
 /* Gives back what belonged to the batches that are done. */
@@ -109,10 +97,11 @@ static void reclaim(struct ls_vk_device *device)
 static ls_status wait_for(struct ls_vk_device *device, struct ls_vk_batch *batch)
 {
     VkResult code = ls_vk.vkWaitForFences(device->device, 1, &batch->fence, VK_TRUE, UINT64_MAX);
-    if (code == VK_SUCCESS)
-        code = ls_vk.vkResetFences(device->device, 1, &batch->fence);
     if (code != VK_SUCCESS)
         return broken(device, code, "vkWaitForFences");
+    code = ls_vk.vkResetFences(device->device, 1, &batch->fence);
+    if (code != VK_SUCCESS)
+        return broken(device, code, "vkResetFences");
     device->completed = batch->serial;
     batch->serial = 0;
     release_staging(device, batch);
@@ -124,9 +113,9 @@ ls_status ls_vk_wait(struct ls_vk_device *device, uint64_t serial)
 {
     if (serial <= device->completed)
         return LS_OK;
-    ls_status status = same_process(device);
-    if (status == LS_OK && serial >= device->serial)
-        status = ls_vk_submit(device);
+    if (!ls_vk_here(device->process, &device->base.message))
+        return LS_DEVICE_LOST;
+    ls_status status = serial >= device->serial ? ls_vk_submit(device) : LS_OK;
     while (status == LS_OK && device->completed < serial) {
         struct ls_vk_batch *next = NULL; /* the oldest one on its way */
         for (int i = 0; i < LS_VK_BATCHES; i++) {
@@ -145,9 +134,7 @@ ls_status ls_vk_wait(struct ls_vk_device *device, uint64_t serial)
 
 static ls_status begin(struct ls_vk_device *device, struct ls_vk_batch *batch)
 {
-    ls_status status = same_process(device);
-    if (status == LS_OK && batch->serial != 0)
-        status = ls_vk_wait(device, batch->serial);
+    ls_status status = batch->serial != 0 ? ls_vk_wait(device, batch->serial) : LS_OK;
     if (status != LS_OK)
         return status;
     VkResult code = ls_vk.vkResetCommandPool(device->device, batch->pool, 0);
@@ -174,6 +161,8 @@ static ls_status begin(struct ls_vk_device *device, struct ls_vk_batch *batch)
 
 ls_status ls_vk_record(struct ls_vk_device *device, struct ls_vk_batch **recording)
 {
+    if (!ls_vk_here(device->process, &device->base.message))
+        return LS_DEVICE_LOST;
     *recording = &device->batch[device->current];
     return (*recording)->recording ? LS_OK : begin(device, *recording);
 }

@@ -16,6 +16,8 @@ ls_status ls_vk_create(struct ls_device *base, size_t bytes, struct ls_buffer **
 {
     struct ls_vk_device *device = ls_vk_device_of(base);
     *created = NULL;
+    if (!ls_vk_here(device->process, &base->message))
+        return LS_DEVICE_LOST;
     size_t size = bytes == 0 ? 64 : bytes;
     if (size > SIZE_MAX / 2)
         return ls_vk_failed(device, VK_ERROR_OUT_OF_DEVICE_MEMORY, "a buffer of %zu bytes", bytes);
@@ -57,7 +59,9 @@ void ls_vk_destroy(struct ls_device *base, struct ls_buffer *destroyed)
     if (destroyed == NULL)
         return;
     struct ls_vk_buffer *buffer = ls_vk_buffer_of(destroyed);
-    retire(ls_vk_device_of(base), &buffer->piece, buffer->used);
+    struct ls_message ignored;
+    if (ls_vk_here(ls_vk_device_of(base)->process, &ignored))
+        retire(ls_vk_device_of(base), &buffer->piece, buffer->used);
     free(buffer);
 }
 
@@ -69,6 +73,8 @@ ls_status ls_vk_write(struct ls_device *base, struct ls_buffer *target, size_t o
     unsigned char *mapped = ls_vk_mapped(&buffer->piece);
     if (bytes == 0)
         return LS_OK;
+    if (!ls_vk_here(device->process, &base->message))
+        return LS_DEVICE_LOST;
     if (mapped != NULL && buffer->used <= device->completed) {
         memcpy(mapped + offset, data, bytes);
         return LS_OK;
@@ -97,6 +103,8 @@ ls_status ls_vk_read(struct ls_device *base, struct ls_buffer *source, size_t of
     ls_status status = LS_OK;
     if (bytes == 0)
         return LS_OK;
+    if (!ls_vk_here(device->process, &base->message))
+        return LS_DEVICE_LOST;
     if (mapped != NULL) {
         status = ls_vk_wait(device, buffer->written);
         if (status == LS_OK)

@@ -118,22 +118,24 @@ static ls_status make_instance(struct found *found, struct ls_message *message)
         .enabledExtensionCount = portable ? 1 : 0,
         .ppEnabledExtensionNames = portability,
     };
+    const char *call = "vkEnumerateInstanceVersion";
     uint32_t version = VK_API_VERSION_1_0;
     VkResult code = ls_vk.vkEnumerateInstanceVersion(&version);
     if (code == VK_SUCCESS && version < VK_API_VERSION_1_1)
         code = VK_ERROR_INCOMPATIBLE_DRIVER;
-    if (code == VK_SUCCESS)
+    if (code == VK_SUCCESS) {
+        call = "vkCreateInstance";
         code = ls_vk.vkCreateInstance(&info, NULL, &found->instance);
+    }
     if (code == VK_SUCCESS)
         return LS_OK;
     found->instance = VK_NULL_HANDLE;
-    snprintf(message->text, sizeof message->text,
+    snprintf(message->text, sizeof message->text, "%s%s",
              code == VK_ERROR_INCOMPATIBLE_DRIVER
-                 ? "no Vulkan 1.1 driver is installed; install one, for example mesa-vulkan-drivers (vkCreateInstance"
-                 : "vkCreateInstance");
+                 ? "no Vulkan 1.1 driver is installed; install one, for example mesa-vulkan-drivers; "
+                 : "",
+             call);
     add_code(message, code);
-    if (code == VK_ERROR_INCOMPATIBLE_DRIVER)
-        strncat(message->text, ")", sizeof message->text - strlen(message->text) - 1);
     return status_of(code);
 }
 
@@ -429,15 +431,26 @@ static ls_status start(struct ls_vk_device *device)
     return status;
 }
 
+static ls_status finish(struct ls_device *base)
+{
+    struct ls_vk_device *device = ls_vk_device_of(base);
+    return ls_vk_wait(device, device->batch[device->current].recording ? device->serial : device->serial - 1);
+}
+
 static void close_device(struct ls_device *base)
 {
     struct ls_vk_device *device = ls_vk_device_of(base);
     if (device == NULL)
         return;
-    bool forked = getpid() != device->process; /* then everything is the parent's */
-    if (!forked && device->device != VK_NULL_HANDLE) {
+    struct ls_message ignored;
+    if (!ls_vk_here(device->process, &ignored)) { /* what belongs to the driver stays the parent's */
+        free(device);
+        return;
+    }
+    if (device->device != VK_NULL_HANDLE) {
         if (!device->base.lost)
-            ls_vk_wait(device, device->batch[device->current].recording ? device->serial : device->serial - 1);
+            finish(base);
+        ls_vk.vkDeviceWaitIdle(device->device); /* a lost one as well: nothing in use may be destroyed */
         ls_vk_release_memory(device);
         ls_vk_batches_finish(device);
         ls_vk_release_blocks(device);
@@ -446,7 +459,7 @@ static void close_device(struct ls_device *base)
         ls_vk.vkDestroyDevice(device->device, NULL);
     }
     ls_vk_release_compiler(device);
-    if (!forked && device->instance != VK_NULL_HANDLE)
+    if (device->instance != VK_NULL_HANDLE)
         ls_vk.vkDestroyInstance(device->instance, NULL);
     free(device);
 }
@@ -482,13 +495,7 @@ static ls_status open_device(const char *which, struct ls_device **opened, struc
     return LS_OK;
 }
 
-/* ---- Waiting ---- */
-
-static ls_status finish(struct ls_device *base)
-{
-    struct ls_vk_device *device = ls_vk_device_of(base);
-    return ls_vk_wait(device, device->batch[device->current].recording ? device->serial : device->serial - 1);
-}
+/* ---- Faults ---- */
 
 static ls_status take_fault(struct ls_device *base, struct ls_fault *fault)
 {

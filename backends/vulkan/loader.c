@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "library.h"
 #include "vulkan.h"
@@ -53,14 +54,28 @@ static const char *const shaderc_files[] = {
     NULL,
 };
 
+bool ls_vk_here(pid_t process, struct ls_message *message)
+{
+    if (process == getpid())
+        return true;
+    snprintf(message->text, sizeof message->text,
+             "process %ld started the Vulkan driver before it forked, and the driver's threads are not in the "
+             "child; call fork before the first ls_open or ls_list_devices, or exec another program after it",
+             (long)process);
+    return false;
+}
+
 bool ls_vk_load(struct ls_message *message)
 {
     static void *library;
+    static pid_t process; /* that opened it */
     char why[256] = "";
     pthread_mutex_lock(&loading);
-    if (library == NULL)
+    if (library == NULL) {
         library = ls_library_open(vk_files, vk_functions, sizeof vk_functions / sizeof *vk_functions,
                                   &ls_vk, why, sizeof why);
+        process = getpid();
+    }
     bool loaded = library != NULL;
     pthread_mutex_unlock(&loading);
     if (!loaded)
@@ -68,7 +83,7 @@ bool ls_vk_load(struct ls_message *message)
                  "the Vulkan loader cannot be opened (%s); install libvulkan1 and a driver, for "
                  "example mesa-vulkan-drivers, or on macOS MoltenVK",
                  why);
-    return loaded;
+    return loaded && ls_vk_here(process, message);
 }
 
 bool ls_shaderc_load(void)

@@ -47,6 +47,9 @@ extern struct ls_shaderc_functions ls_shaderc;
 /** Opens the Vulkan loader once per process. On failure `message` says what to install. Any thread. */
 bool ls_vk_load(struct ls_message *message);
 
+/** Whether this is the process that started the driver, not a child that it forked; if not, says so. */
+bool ls_vk_here(pid_t process, struct ls_message *message);
+
 /** Opens libshaderc once per process. Any thread. */
 bool ls_shaderc_load(void);
 
