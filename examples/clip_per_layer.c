@@ -62,6 +62,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set;
@@ -80,20 +81,15 @@ int main(int argc, char **argv)
         t.norm[i] = ls_mean_metric(ls, "norm");
 
     long long done = 0;
-    for (int epoch = 0; epoch < options.epochs && done < options.steps && ls_error(ls) == LS_OK; epoch++) {
+    for (int epoch = 0; epoch < options.epochs && !enough(&options, done) && ls_error(ls) == LS_OK; epoch++) {
         ls_reset_states(t.loss, t.norm[0], t.norm[1], t.norm[2]);
         LS_FOR_BATCHES (batch, train_set) {
             train_step(&t, &batch);
-            if (++done == options.steps)
+            if (enough(&options, ++done))
                 break;
         }
         print_epoch(&t, epoch);
     }
 
-    ls_fingerprint_text weights = ls_fingerprint_model(t.mlp);
-    if (ls_error(ls) == LS_OK)
-        printf("weights: %s\n", weights.text);
-    else
-        fprintf(stderr, "clip_per_layer: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, t.mlp, "clip_per_layer");
 }

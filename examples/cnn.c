@@ -48,7 +48,7 @@ static void fit(struct training *t, ls_dataset *train_set, const struct options 
 {
     ls_progress *bar = ls_progress_create(t->ls, stdout);
     long long done = 0;
-    for (int epoch = 0; epoch < options->epochs && done < options->steps && ls_error(t->ls) == LS_OK; epoch++) {
+    for (int epoch = 0; epoch < options->epochs && !enough(options, done) && ls_error(t->ls) == LS_OK; epoch++) {
         ls_reset_states(t->loss, t->accuracy);
         ls_progress_begin(bar, epoch, options->epochs, ls_dataset_batches(train_set));
         int64_t step = 0;
@@ -56,7 +56,7 @@ static void fit(struct training *t, ls_dataset *train_set, const struct options 
             train(t, &batch);
             step = batch.index + 1;
             ls_progress_update(bar, step, t->accuracy, t->loss);
-            if (++done == options->steps)
+            if (enough(options, ++done))
                 break;
         }
         ls_progress_end(bar, step, t->accuracy, t->loss);
@@ -76,6 +76,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
 
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
@@ -113,13 +114,7 @@ int main(int argc, char **argv)
 
     fit(&t, train_set, &options);
     float accuracy = evaluate(&t, test);
-    ls_fingerprint_text weights = ls_fingerprint_model(cnn); /* the same on every exact device */
-
-    if (ls_error(ls) == LS_OK) {
+    if (ls_error(ls) == LS_OK)
         printf("test accuracy: %.4f\n", (double)accuracy);
-        printf("weights: %s\n", weights.text);
-    } else {
-        fprintf(stderr, "cnn: %s\n", ls_error_message(ls));
-    }
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, cnn, "cnn");
 }

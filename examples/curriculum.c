@@ -56,6 +56,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 5, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set, *test;
@@ -80,8 +81,8 @@ int main(int argc, char **argv)
     }
 
     long long done = 0;
-    for (int epoch = 0; epoch < options.epochs && done < options.steps && ls_error(ls) == LS_OK; epoch++) {
-        for (int i = 0; i < POOL / BATCH && done < options.steps && ls_error(ls) == LS_OK; i++, done++) {
+    for (int epoch = 0; epoch < options.epochs && !enough(&options, done) && ls_error(ls) == LS_OK; epoch++) {
+        for (int i = 0; i < POOL / BATCH && !enough(&options, done) && ls_error(ls) == LS_OK; i++, done++) {
             LS_SCOPE (ls)
                 train_step(&t);
         }
@@ -94,10 +95,5 @@ int main(int argc, char **argv)
         }
     }
 
-    ls_fingerprint_text weights = ls_fingerprint_model(t.mlp);
-    if (ls_error(ls) == LS_OK)
-        printf("weights: %s\n", weights.text);
-    else
-        fprintf(stderr, "curriculum: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, t.mlp, "curriculum");
 }

@@ -58,8 +58,8 @@ static void evaluate(struct training *t, ls_dataset *dataset)
 static void fit(struct training *t, ls_dataset *train_set, ls_dataset *validation, const struct options *options)
 {
     ls_progress *bar = ls_progress_create(t->ls, stdout);
-    long long steps = options->steps, done = 0;
-    for (int epoch = 0; epoch < options->epochs && done < steps && ls_error(t->ls) == LS_OK; epoch++) {
+    long long done = 0;
+    for (int epoch = 0; epoch < options->epochs && !enough(options, done) && ls_error(t->ls) == LS_OK; epoch++) {
         ls_reset_states(t->loss, t->accuracy);
         ls_progress_begin(bar, epoch, options->epochs, ls_dataset_batches(train_set));
         int64_t step = 0;
@@ -67,7 +67,7 @@ static void fit(struct training *t, ls_dataset *train_set, ls_dataset *validatio
             train(t, &batch);
             step = batch.index + 1;
             ls_progress_update(bar, step, t->accuracy, t->loss);
-            if (++done == steps)
+            if (enough(options, ++done))
                 break;
         }
         evaluate(t, validation);
@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 10, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
 
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
@@ -112,13 +113,7 @@ int main(int argc, char **argv)
     fit(&t, train_set, validation, &options);
     evaluate(&t, test);
     float loss = ls_result(t.val_loss), accuracy = ls_result(t.val_accuracy);
-    ls_fingerprint_text weights = ls_fingerprint_model(mlp); /* the same on every exact device */
-
-    if (ls_error(ls) == LS_OK) {
+    if (ls_error(ls) == LS_OK)
         printf("test accuracy: %.4f, test loss: %.4f\n", (double)accuracy, (double)loss);
-        printf("weights: %s\n", weights.text);
-    } else {
-        fprintf(stderr, "custom_loop: %s\n", ls_error_message(ls));
-    }
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, mlp, "custom_loop");
 }

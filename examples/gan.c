@@ -65,6 +65,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 10, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set;
@@ -95,11 +96,11 @@ int main(int argc, char **argv)
     };
 
     long long done = 0;
-    for (int epoch = 0; epoch < options.epochs && done < options.steps && ls_error(ls) == LS_OK; epoch++) {
+    for (int epoch = 0; epoch < options.epochs && !enough(&options, done) && ls_error(ls) == LS_OK; epoch++) {
         ls_reset_states(gan.generator_loss, gan.discriminator_loss);
         LS_FOR_BATCHES (batch, train_set) {
             train_step(&gan, &batch);
-            if (++done == options.steps)
+            if (enough(&options, ++done))
                 break;
         }
         float making = ls_result(gan.generator_loss), judging = ls_result(gan.discriminator_loss);
@@ -109,10 +110,6 @@ int main(int argc, char **argv)
     }
     draw_image(&gan);
 
-    ls_fingerprint_text weights = ls_fingerprint_model(gan.generator);
-    if (ls_error(ls) == LS_OK)
-        printf("weights: %s\n", weights.text);
-    else
-        fprintf(stderr, "gan: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    save_if_interrupted(gan.discriminator, "gan_discriminator.safetensors");
+    return finish(ls, gan.generator, "gan");
 }

@@ -55,7 +55,7 @@ static void train(ls_model *mlp, ls_optimizer *optimizer, ls_dataset *data, cons
     ls_context *ls = ls_layer_context(mlp);
     ls_metric *mean = ls_mean_metric(ls, "loss");
     long long done = 0;
-    for (int epoch = 0; epoch < options->epochs && done < options->steps && ls_error(ls) == LS_OK; epoch++) {
+    for (int epoch = 0; epoch < options->epochs && !enough(options, done) && ls_error(ls) == LS_OK; epoch++) {
         ls_reset_states(mean);
         LS_FOR_BATCHES (batch, data) {
             ls_gradients gradients = gradients_of(mlp, &batch, mean);
@@ -63,7 +63,7 @@ static void train(ls_model *mlp, ls_optimizer *optimizer, ls_dataset *data, cons
                 accumulate(optimizer, gradients, sums, done);
             else
                 ls_apply_gradients(optimizer, gradients);
-            if (++done == options->steps)
+            if (enough(options, ++done))
                 break;
         }
         float loss = ls_result(mean);
@@ -76,6 +76,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 2, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_dataset *train_set;
     load_images(ls, &options, &train_set, NULL, NULL);
@@ -94,10 +95,9 @@ int main(int argc, char **argv)
     train(by_option, ls_adam(ls, .learning_rate = 1e-3f, .gradient_accumulation_steps = PIECES), train_set, &options,
           NULL);
 
+    save_if_interrupted(by_option, "gradient_accumulation.safetensors");
     ls_fingerprint_text one = ls_fingerprint_model(by_hand), other = ls_fingerprint_model(by_option);
     if (ls_error(ls) == LS_OK)
         printf("weights: %s and %s: %s\n", one.text, other.text, strcmp(one.text, other.text) ? "different" : "equal");
-    else
-        fprintf(stderr, "gradient_accumulation: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return leave(ls, "gradient_accumulation");
 }

@@ -81,10 +81,22 @@ static void evaluate(ls_context *ls, const ls_tensor *w, const char *when)
                (double)after / (ROUNDS * TASKS));
 }
 
+/* After Ctrl-C: the work is not lost. */
+static void save(ls_context *ls, const ls_tensor *w)
+{
+    static const char *const names[WEIGHTS] = {"kernel", "bias", "kernel_1", "bias_1", "kernel_2", "bias_2"};
+    ls_named_tensor tensors[WEIGHTS];
+    for (int i = 0; i < WEIGHTS; i++)
+        tensors[i] = (ls_named_tensor){names[i], w[i]};
+    if (ls_save_safetensors(ls, "maml.safetensors", tensors, WEIGHTS) == LS_OK)
+        printf("interrupted: the weights are in maml.safetensors\n");
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.epochs = 1, .steps = 2000, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
 
@@ -97,7 +109,7 @@ int main(int argc, char **argv)
 
     evaluate(ls, w, "untrained:");
     ls_set_random_seed(ls, options.seed + 1);
-    for (long long step = 0; step < options.steps * options.epochs && ls_error(ls) == LS_OK; step++) {
+    for (long long step = 0; step < options.steps * options.epochs && !interrupted && ls_error(ls) == LS_OK; step++) {
         LS_SCOPE (ls) {
             ls_tensor loss, g[WEIGHTS], adapted[WEIGHTS];
             struct tasks tasks = draw_tasks(ls);
@@ -112,7 +124,7 @@ int main(int argc, char **argv)
     evaluate(ls, w, "meta-trained:");
     if (ls_error(ls) == LS_OK)
         printf("weights: %s\n", ls_fingerprint(w, WEIGHTS).text);
-    else
-        fprintf(stderr, "maml: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    if (interrupted)
+        save(ls, w);
+    return leave(ls, "maml");
 }

@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set, *test;
@@ -71,11 +72,11 @@ int main(int argc, char **argv)
     };
 
     long long done = 0;
-    for (int epoch = 0; epoch < options.epochs && done < options.steps && ls_error(ls) == LS_OK; epoch++) {
+    for (int epoch = 0; epoch < options.epochs && !enough(&options, done) && ls_error(ls) == LS_OK; epoch++) {
         ls_reset_states(t.loss);
         LS_FOR_BATCHES (batch, train_set) {
             train_step(&t, &batch);
-            if (++done == options.steps)
+            if (enough(&options, ++done))
                 break;
         }
         float loss = ls_result(t.loss), accuracy = evaluate(&t, test);
@@ -83,10 +84,5 @@ int main(int argc, char **argv)
             printf("epoch %d: loss on mixtures %.4f, test accuracy %.4f\n", epoch + 1, (double)loss, (double)accuracy);
     }
 
-    ls_fingerprint_text weights = ls_fingerprint_model(t.mlp);
-    if (ls_error(ls) == LS_OK)
-        printf("weights: %s\n", weights.text);
-    else
-        fprintf(stderr, "mixup: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, t.mlp, "mixup");
 }

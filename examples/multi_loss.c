@@ -55,6 +55,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set;
@@ -74,11 +75,11 @@ int main(int argc, char **argv)
         NULL});
 
     long long done = 0;
-    for (int epoch = 0; epoch < options.epochs && done < options.steps && ls_error(ls) == LS_OK; epoch++) {
+    for (int epoch = 0; epoch < options.epochs && !enough(&options, done) && ls_error(ls) == LS_OK; epoch++) {
         ls_reset_states(t.part[0], t.part[1], t.part[2], t.part[3]);
         LS_FOR_BATCHES (batch, train_set) {
             train_step(&t, &batch);
-            if (++done == options.steps)
+            if (enough(&options, ++done))
                 break;
         }
         printf("epoch %d:", epoch + 1);
@@ -87,10 +88,5 @@ int main(int argc, char **argv)
         printf("\n");
     }
 
-    ls_fingerprint_text weights = ls_fingerprint_model(t.mlp);
-    if (ls_error(ls) == LS_OK)
-        printf("weights: %s\n", weights.text);
-    else
-        fprintf(stderr, "multi_loss: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, t.mlp, "multi_loss");
 }

@@ -6,6 +6,7 @@
 #define EXAMPLES_OPTIONS_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,6 +81,56 @@ static inline void load_images(ls_context *ls, const struct options *options, ls
         ls_synthetic_images(ls, options->seed, train, validation, test);
     else
         ls_fashion_mnist(ls, train, validation, test);
+}
+
+/* ---- Ctrl-C: the library installs no handlers, the program does ---- */
+
+static volatile sig_atomic_t interrupted; /* the signal's number */
+
+static void note_interrupt(int signal_number) { interrupted = signal_number; }
+
+/* From here on SIGINT and SIGTERM let the current batch end; a second one ends the program at once. */
+static inline void stop_on_interrupt(void)
+{
+    struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* Whether a loop should end: after the steps that were asked for, or when the program was interrupted. */
+static inline bool enough(const struct options *options, long long steps_done)
+{
+    return interrupted || steps_done >= options->steps;
+}
+
+/* ---- The end of a program ---- */
+
+/* After an interruption saves the weights, so that the work is not lost. */
+static inline void save_if_interrupted(ls_model *model, const char *path)
+{
+    if (interrupted && ls_save_weights(model, path) == LS_OK)
+        printf("interrupted: the weights are in %s\n", path);
+}
+
+/* Says what went wrong, if anything did, and closes. Returns the exit status: 130 after Ctrl-C, as shells have it. */
+static inline int leave(ls_context *ls, const char *program)
+{
+    if (ls_error(ls) != LS_OK)
+        fprintf(stderr, "%s: %s\n", program, ls_error_message(ls));
+    int status = ls_close(&ls) == LS_OK ? 0 : 1;
+    return interrupted ? 128 + (int)interrupted : status;
+}
+
+/* Both, with the fingerprint of the weights in between: the same on every exact device. */
+static inline int finish(ls_context *ls, ls_model *model, const char *program)
+{
+    char path[80];
+    snprintf(path, sizeof path, "%s.safetensors", program);
+    save_if_interrupted(model, path);
+    ls_fingerprint_text weights = ls_fingerprint_model(model);
+    if (ls_error(ls) == LS_OK)
+        printf("weights: %s\n", weights.text);
+    return leave(ls, program);
 }
 
 #endif

@@ -21,7 +21,7 @@ static void train(ls_model *model, ls_optimizer *adam, ls_dataset *dataset, cons
     ls_context *ls = ls_layer_context(model);
     for (int epoch = 0; epoch < options->epochs; epoch++) {
         LS_FOR_BATCHES (batch, dataset) {
-            if (done++ >= options->steps)
+            if (enough(options, done++))
                 break;
             ls_tensor loss;
             LS_TAPE (tape, ls)
@@ -77,6 +77,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 1, .steps = 400, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set, *validation, *test; /* images (28, 28) uint8, labels () int32 */
@@ -99,9 +100,5 @@ int main(int argc, char **argv)
                    (double)accuracy_on(model, attack(model, pictures, batch.y, (float)step), batch.y));
         break;
     }
-    if (ls_error(ls) == LS_OK)
-        printf("weights: %s\n", ls_fingerprint_model(model).text);
-    else
-        fprintf(stderr, "saliency: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, model, "saliency");
 }

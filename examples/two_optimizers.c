@@ -44,6 +44,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set;
@@ -67,11 +68,11 @@ int main(int argc, char **argv)
     t.mlp = ls_sequential(ls, "mlp", (ls_layer *[]){t.body, t.head, NULL});
 
     long long done = 0;
-    for (int epoch = 0; epoch < options.epochs && done < options.steps && ls_error(ls) == LS_OK; epoch++) {
+    for (int epoch = 0; epoch < options.epochs && !enough(&options, done) && ls_error(ls) == LS_OK; epoch++) {
         ls_reset_states(t.loss, t.accuracy);
         LS_FOR_BATCHES (batch, train_set) {
             train_step(&t, &batch);
-            if (++done == options.steps)
+            if (enough(&options, ++done))
                 break;
         }
         float loss = ls_result(t.loss), accuracy = ls_result(t.accuracy);
@@ -79,10 +80,5 @@ int main(int argc, char **argv)
             printf("epoch %d: loss %.4f, accuracy %.4f\n", epoch + 1, (double)loss, (double)accuracy);
     }
 
-    ls_fingerprint_text body = ls_fingerprint_model(t.body), head = ls_fingerprint_model(t.head);
-    if (ls_error(ls) == LS_OK)
-        printf("weights: body %s, head %s\n", body.text, head.text);
-    else
-        fprintf(stderr, "two_optimizers: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    return finish(ls, t.mlp, "two_optimizers");
 }

@@ -58,11 +58,11 @@ static void train(struct training *t, ls_dataset *train_set, ls_dataset *validat
     long long done = 0;
     float best = 0;
     int best_epoch = 0;
-    for (int epoch = 1; epoch <= options->epochs && done < options->steps && ls_error(t->ls) == LS_OK; epoch++) {
+    for (int epoch = 1; epoch <= options->epochs && !enough(options, done) && ls_error(t->ls) == LS_OK; epoch++) {
         ls_reset_states(t->loss);
         LS_FOR_BATCHES (batch, train_set) {
             train_step(t, &batch);
-            if (++done == options->steps)
+            if (enough(options, ++done))
                 break;
         }
         evaluate(t, validation);
@@ -87,6 +87,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 20, .steps = LLONG_MAX, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     ls_dataset *train_set, *validation, *test;
@@ -113,10 +114,7 @@ int main(int argc, char **argv)
     evaluate(&t, test);
 
     float accuracy = ls_result(t.val_accuracy);
-    ls_fingerprint_text weights = ls_fingerprint_model(t.mlp);
     if (ls_error(ls) == LS_OK)
-        printf("test accuracy: %.4f\nweights: %s\n", (double)accuracy, weights.text);
-    else
-        fprintf(stderr, "validation_loop: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+        printf("test accuracy: %.4f\n", (double)accuracy);
+    return finish(ls, t.mlp, "validation_loop");
 }

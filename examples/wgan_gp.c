@@ -93,6 +93,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.epochs = 1, .steps = 1500, .seed = 42};
     read_options(argc, argv, &options);
+    stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
     ls_set_random_seed(ls, options.seed);
     struct gan gan = {
@@ -105,7 +106,7 @@ int main(int argc, char **argv)
 
     print_distance(&gan, "before");
     long long steps = options.steps * options.epochs;
-    for (long long step = 0; step < steps && ls_error(ls) == LS_OK; step++) {
+    for (long long step = 0; step < steps && !interrupted && ls_error(ls) == LS_OK; step++) {
         LS_SCOPE (ls) {
             ls_tensor penalty;
             for (int i = 0; i < CRITIC_STEPS; i++)
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
     print_distance(&gan, "after");
     if (ls_error(ls) == LS_OK)
         printf("weights: %s, %s\n", ls_fingerprint_model(gan.generator).text, ls_fingerprint_model(gan.critic).text);
-    else
-        fprintf(stderr, "wgan_gp: %s\n", ls_error_message(ls));
-    return ls_close(&ls) == LS_OK ? 0 : 1;
+    save_if_interrupted(gan.generator, "wgan_gp_generator.safetensors");
+    save_if_interrupted(gan.critic, "wgan_gp_critic.safetensors");
+    return leave(ls, "wgan_gp");
 }

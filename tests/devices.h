@@ -15,6 +15,7 @@ struct device_kind {
     const char *file;        /* must exist, or NULL */
     bool flushes;            /* subnormals are not kept: canon.md class N */
     long most_elements;      /* the largest arrays worth the time there */
+    bool emulates_fma;       /* its own is not exact: class E-slow */
 };
 
 /** The kind of that name; any other words are a device of their own, unlimited. Sets its environment. */

@@ -12,13 +12,16 @@ import difflib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 
 def main(arguments):
     write = arguments[0] == "--write"
     expected, command = Path(arguments[write]), arguments[write + 1:]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    command[0] = str(Path(command[0]).resolve())
+    with tempfile.TemporaryDirectory() as folder: # for the files that it writes
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=250, cwd=folder)
     device = os.environ.get("EXPECT_DEVICE")
     if device and ran.returncode and ("there is no OpenCL" in ran.stderr or "libOpenCL" in ran.stderr):
         required = device in os.environ.get("LOCKSTEP_TEST_REQUIRE", "").split(",")

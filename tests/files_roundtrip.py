@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads files that Lockstep writes with the packages they are meant for, and the other way round.
 
-    tests/files_roundtrip.py BUILD [events safetensors ...]
+    tests/files_roundtrip.py BUILD [events safetensors keras]
     tests/files_roundtrip.py BUILD goldens
 
 BUILD is the build folder. Needs tensorflow, keras 3, tensorboard and safetensors (tests/golden/requirements.txt);
 the committed tests do not: what was agreed here is kept in tests/golden/files.
 """
+import gzip
 import os
 import subprocess
 import sys
@@ -97,20 +98,136 @@ def safetensors(build, folder):
     run(build, "test_files_safetensors", "--read", theirs)
 
 
+def keras_models():
+    """name -> model, compiled; as tests/test_files_keras.c has them."""
+    import keras
+    from keras import layers, optimizers
+    keras.utils.set_random_seed(7)
+    mlp = keras.Sequential([keras.Input((5,)), layers.Dense(4, "relu", name="first"), layers.Dropout(0.0),
+                            layers.LayerNormalization(), layers.Dense(3)], name="mlp")
+    mlp.compile(optimizers.Adam(0.01, amsgrad=True, use_ema=True), "mse")
+    cnn = keras.Sequential([keras.Input((8, 8, 2)), layers.Rescaling(0.5), layers.Conv2D(3, 3),
+                            layers.BatchNormalization(), layers.ReLU(), layers.MaxPooling2D(), layers.Flatten(),
+                            layers.PReLU(), layers.Dense(2)], name="cnn")
+    schedule = optimizers.schedules.ExponentialDecay(0.01, 10, 0.5)
+    cnn.compile(optimizers.SGD(schedule, momentum=0.9), "mse")
+    a, b = keras.Input((3,)), keras.Input((2,), dtype="int32")
+    inner = keras.Sequential([layers.Dense(4), layers.Dense(4)], name="inner")
+    normalization = layers.Normalization()
+    normalization.adapt(np.random.default_rng(1).normal(2, 3, (10, 3)).astype(np.float32))
+    e = layers.Flatten()(layers.Embedding(5, 4)(b))
+    y = layers.Dense(3)(layers.Concatenate()([inner(normalization(a)), e]))
+    functional = keras.Model([a, b], y, name="fun")
+    functional.compile(optimizers.RMSprop(0.01, momentum=0.5, centered=True), "mse")
+    small = keras.Sequential([keras.Input((3,)), layers.Dense(2, use_bias=False)], name="small")
+    small.compile(optimizers.Adagrad(0.1), "mse")
+    return {"mlp": mlp, "cnn": cnn, "functional": functional, "small": small}
+
+
+def keras_files(folder):
+    """Trains each model a little, saves it, and what it gives before and after one more step."""
+    from safetensors.numpy import save_file
+    rng = np.random.default_rng(3)
+    for name, model in keras_models().items():
+        x = [rng.normal(size=(6, *i.shape[1:])).astype(np.float32) if i.dtype == "float32" else
+             rng.integers(0, 5, (6, *i.shape[1:])).astype(np.int32) for i in model.inputs]
+        target = rng.normal(size=(6, *model.outputs[0].shape[1:])).astype(np.float32)
+        for _ in range(3):
+            model.train_on_batch(x, target)
+        model.save_weights(os.path.join(folder, name + ".weights.h5"))
+        io = {f"x{i}": v for i, v in enumerate(x)} | {"target": target, "y": model.predict_on_batch(x)}
+        model.train_on_batch(x, target)
+        save_file(io | {"y_after": model.predict_on_batch(x)}, os.path.join(folder, name + ".safetensors"))
+
+
+def bad_h5(folder):
+    """Files for the model "small" that must be refused, each for its reason; returns their names."""
+    import h5py
+    kernel = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+    def bomb(v):
+        v.create_dataset("0", shape=(1 << 20, 1 << 20), dtype="<f4", chunks=(1 << 10, 1 << 10), compression="gzip")
+
+    def virtual(v):
+        layout = h5py.VirtualLayout((3, 2), "<f4")
+        layout[:] = h5py.VirtualSource("elsewhere.h5", "x", (3, 2))
+        v.create_virtual_dataset("0", layout)
+
+    def chunk(v):
+        v.create_dataset("0", shape=(3, 2), maxshape=(None, None), dtype="<f4", chunks=(96, 96))[:] = kernel
+
+    makers = {
+        "soft": lambda v: v.__setitem__("0", h5py.SoftLink("/a")),
+        "outside": lambda v: v.__setitem__("0", h5py.ExternalLink("/etc/passwd", "/a")),
+        "external": lambda v: v.create_dataset("0", (3, 2), "<f4", external=[("/etc/passwd", 0, 24)]),
+        "virtual": virtual, "bomb": bomb, "chunk": chunk,
+        "lzf": lambda v: v.create_dataset("0", data=kernel, compression="lzf"),
+        "float64": lambda v: v.create_dataset("0", data=kernel.astype("f8")),
+        "integer": lambda v: v.create_dataset("0", data=kernel.astype("i4")),
+        "string": lambda v: v.create_dataset("0", data="kernel"),
+        "group": lambda v: v.create_group("0"),
+        "rank": lambda v: v.create_dataset("0", data=kernel.reshape(-1)),
+        "more": lambda v: (v.create_dataset("0", data=kernel), v.create_dataset("1", data=kernel)),
+        "other": lambda v: v.create_dataset("00", data=kernel),
+        "cycle": lambda v: v.__setitem__("0", v),
+        # These are good.
+        "good_gzip": lambda v: v.create_dataset("0", data=kernel, compression="gzip", shuffle=True),
+        "good_big_endian": lambda v: v.create_dataset("0", data=kernel.astype(">f4")),
+        "good_float16": lambda v: v.create_dataset("0", data=kernel.astype("f2")),
+    }
+    for name, make in makers.items():
+        with h5py.File(os.path.join(folder, name + ".weights.h5"), "w") as file:
+            file.create_group("vars")
+            make(file.create_group("layers/dense/vars"))
+    return list(makers)
+
+
+def keras(build, folder):
+    """Keras' files are read and evaluated; Keras loads what is written from there, optimizer and all."""
+    import warnings
+    from safetensors.numpy import load_file
+    keras_files(folder)
+    run(build, "test_files_keras", "--read", folder)
+    trained, fresh = keras_models(), keras_models()
+    for name in trained:
+        io = load_file(os.path.join(folder, name + ".safetensors"))
+        x = [io[k] for k in sorted(io) if k.startswith("x")]
+        for model, prefix in ((trained[name], ""), (fresh[name], "ours_")):
+            model.optimizer.build(model.trainable_variables)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                model.load_weights(os.path.join(folder, prefix + name + ".weights.h5"))
+        pairs = [(v, w) for part in ("variables", "optimizer.variables")
+                 for v, w in zip(*(eval("m." + part, {"m": m}) for m in (trained[name], fresh[name])))]
+        for v, w in pairs:
+            if "seed_generator" in v.path or v.path.endswith("/count"):
+                continue  # not among the weights of a file; a number that nothing reads
+            check(np.array_equal(v.numpy(), w.numpy()), f"{name}: {v.path}")
+        check(np.allclose(fresh[name].predict_on_batch(x), io["y"], rtol=1e-6, atol=1e-6), name)
+
+
 def goldens(build, folder):
     """Writes tests/golden/files anew."""
-    def keep(name, path):
+    def keep(name, path, pack=lambda data: data):
         with open(path, "rb") as file:
-            digits = file.read().hex()
+            digits = pack(file.read()).hex()
         with open(os.path.join(os.path.dirname(__file__), "golden", "files", name + ".hex"), "w") as file:
             file.writelines(digits[i:i + 120] + "\n" for i in range(0, len(digits), 120))
     run(build, "test_files_events", "--write", folder)
     keep("events", os.path.join(folder, os.listdir(folder)[0]))
     package_file(os.path.join(folder, "theirs.safetensors"))
     keep("safetensors", os.path.join(folder, "theirs.safetensors"))
+    for name in bad_h5(folder):
+        keep(f"h5_{name}.gz", os.path.join(folder, name + ".weights.h5"),
+             lambda data: gzip.compress(data, 9, mtime=0))
+    keras_files(folder)
+    for name in keras_models():
+        for suffix in (".weights.h5", ".safetensors"):
+            keep(f"keras_{name}{suffix}.gz", os.path.join(folder, name + suffix),
+                 lambda data: gzip.compress(data, 9, mtime=0))
 
 
-PARTS = {"events": events, "safetensors": safetensors}
+PARTS = {"events": events, "safetensors": safetensors, "keras": keras}
 
 
 def main():

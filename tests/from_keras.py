@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compiles the right column of docs/from-keras.md.
+"""Compiles the right column of docs/from-keras.md and docs/data.md.
 
     from_keras.py PAGE INCLUDE_FOLDER COMPILER [ARGUMENT ...]
 

@@ -252,8 +252,22 @@ static void test_from_files(void)
         LS_FOR_BATCHES(batch, ls_dataset_batch(ls_dataset_concatenate(d, ls_dataset_take(d, 2)), 30))
             CHECK(batch.size == ROWS + 2, "twice the same table: %lld", (long long)batch.size);
     }
+    ls_dataset_position position;
+    ls_dataset_save_position(ls_dataset_from_files(ls, x.text, y.text), &position);
+    ls_dataset *twin = ls_dataset_from_files(ls, x.text, packed.text);
+    CHECK(ls_dataset_restore_position(twin, &position) == LS_OK, "the same elements in gzip: %s", ls_error_message(ls));
+    FILE *file_y = fopen(y.text, "r+b");
+    fseek(file_y, -1, SEEK_END);
+    fputc(77, file_y);
+    fclose(file_y);
+    ls_dataset_restore_position(ls_dataset_from_files(ls, x.text, y.text), &position);
+    CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "elements are not those");
     ls_dataset *d = ls_dataset_batch(ls_dataset_from_files(ls, x.text), 5);
+    ls_dataset *kept = ls_dataset_batch(ls_dataset_cache(ls_dataset_from_files(ls, x.text)), ROWS);
+    LS_FOR_BATCHES(batch, kept) { }
     CHECK(truncate(x.text, 12 + 20) == 0, "truncate");
+    LS_FOR_BATCHES(batch, kept)
+        CHECK(batch.size == ROWS, "what is kept does not need the file");
     int64_t before = 0;
     LS_FOR_BATCHES(batch, d)
         before += batch.size;

@@ -118,7 +118,8 @@ static struct outcome with_fit(bool override)
     ls_history *history;
     if (override)
         ls_compile(p.mlp, p.adam, {ls_sparse_categorical_crossentropy_with, .from_logits = true},
-                   .metrics = LS_METRICS(p.accuracy), .train_step = own_step, .trackers = LS_METRICS(norm), .user = &norm);
+                   .metrics = LS_METRICS(p.accuracy), .train_step = own_step, .trackers = LS_METRICS(norm),
+                   .user = &norm);
     else
         compile(&p);
     own_steps = 0;
@@ -126,7 +127,8 @@ static struct outcome with_fit(bool override)
     CHECK(own_steps == (override ? EPOCHS * 4 : 0), "%d own steps", own_steps);
     CHECK(ls_history_epochs(history) == EPOCHS, "%zu epochs", ls_history_epochs(history));
     CHECK(ls_history_has(history, "grad_norm", 2) == override, "grad_norm");
-    CHECK(!override || ls_history_value(history, "grad_norm", 2) > 0, "norm %g", ls_history_value(history, "grad_norm", 2));
+    CHECK(!override || ls_history_value(history, "grad_norm", 2) > 0, "norm %g",
+          ls_history_value(history, "grad_norm", 2));
     struct outcome out = {ls_fingerprint_model(p.mlp), ls_history_value(history, "loss", EPOCHS - 1),
                           ls_history_value(history, "accuracy", EPOCHS - 1)};
     close_problem(&p);
@@ -205,6 +207,13 @@ static ls_status record_on_epoch_end(void *user, const ls_event *event)
     return event->epoch == r->fail_at_epoch ? LS_FILE_ERROR : LS_OK;
 }
 
+static ls_status set_flag(void *user, const ls_event *event)
+{
+    (void)event;
+    *(volatile sig_atomic_t *)user = 1;
+    return LS_OK;
+}
+
 static ls_callback *recorder(struct problem *p, struct record *r)
 {
 #define MEMBER(hook) .hook = record_##hook,
@@ -244,9 +253,21 @@ static void test_hooks(void)
     CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y, .callbacks = LS_CALLBACKS(callback), .stop = &stop) == LS_OK, "stop");
     expect(&r, "on_train_begin(0,0,0) on_train_end(0,0,0) ", "stopped before the first batch");
 
+    /* Set while the first batch runs: the epoch is not completed. */
+    volatile sig_atomic_t flag = 0;
+    r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
+    ls_history *history;
+    ls_callback *setter = ls_lambda_callback(p.ls, .user = (void *)&flag, .on_train_batch_end = set_flag);
+    CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y, .callbacks = LS_CALLBACKS(callback, setter), .stop = &flag, .epochs = 3,
+                 .validation_split = 0.5, .history = &history) == LS_OK, "stop");
+    expect(&r, "on_train_begin(0,0,0) on_epoch_begin(0,0,0) on_train_batch_begin(0,0,0) on_train_batch_end(0,0,2) "
+           "on_train_end(0,1,0) ", "stopped in the first epoch");
+    CHECK(ls_history_epochs(history) == 0, "%zu epochs", ls_history_epochs(history));
+
     r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
     ls_predict(p.mlp, .x = p.x, .batch_size = 64, .callbacks = LS_CALLBACKS(callback));
-    expect(&r, "on_predict_begin(0,0,0) on_predict_batch_begin(0,0,0) on_predict_batch_end(0,0,0) on_predict_end(0,0,0) ",
+    expect(&r,
+           "on_predict_begin(0,0,0) on_predict_batch_begin(0,0,0) on_predict_batch_end(0,0,0) on_predict_end(0,0,0) ",
            "predict");
     close_problem(&p);
 }
@@ -258,7 +279,8 @@ static void test_logs_are_shared(void)
     struct record second = {.stop_at_batch = -1, .fail_at_epoch = -1};
     ls_history *history;
     compile(&p);
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .history = &history, .callbacks = LS_CALLBACKS(recorder(&p, &first), recorder(&p, &second)));
+    ls_fit(p.mlp, .x = p.x, .y = p.y, .history = &history,
+           .callbacks = LS_CALLBACKS(recorder(&p, &first), recorder(&p, &second)));
     CHECK(strstr(second.text, "on_epoch_end(0,2,3)"), "%s", second.text);
     CHECK(ls_history_value(history, "extra", 0) == 0.25, "%g", ls_history_value(history, "extra", 0));
     close_problem(&p);
@@ -415,9 +437,9 @@ static void test_several(void)
     ls_symbol *logits = ls_apply(ls_dense(p.ls, CLASSES), both), *size = ls_apply(ls_dense(p.ls, 1), both);
     ls_model *model = ls_functional(p.ls, "two", LS_SYMBOLS(a, b), LS_SYMBOLS(logits, size));
     ls_metric *error = ls_loss_metric(p.ls, ls_mean_absolute_error_with, "size_error");
-    ls_loss losses[] = {
-        {ls_sparse_categorical_crossentropy_with, .from_logits = true, .name = "class", .metrics = LS_METRICS(p.accuracy)},
-        {ls_mean_squared_error_with, .weight = 0.5f, .name = "size", .metrics = LS_METRICS(error)}};
+    ls_loss losses[] = {{ls_sparse_categorical_crossentropy_with, .from_logits = true, .name = "class",
+                         .metrics = LS_METRICS(p.accuracy)},
+                        {ls_mean_squared_error_with, .weight = 0.5f, .name = "size", .metrics = LS_METRICS(error)}};
     ls_compile(model, p.adam, .losses = losses, .loss_count = 2);
     ls_history *history;
     ls_tensor inputs[] = {p.x, p.x}, targets[] = {p.y, p.weight};
@@ -457,8 +479,8 @@ static void test_steps_per_epoch(void)
     int64_t seen[32] = {0};
     ls_history *history;
     ls_set_log(p.ls, LS_LOG_WARNING, keep_log, NULL);
-    ls_compile(p.mlp, p.adam, {ls_sparse_categorical_crossentropy_with, .from_logits = true}, .train_step = count_samples,
-               .user = seen);
+    ls_compile(p.mlp, p.adam, {ls_sparse_categorical_crossentropy_with, .from_logits = true},
+               .train_step = count_samples, .user = seen);
     /* 4 batches (16, 16, 16, 2) by threes: the second epoch gets the rest, and says so; the third begins anew. */
     warnings = 0;
     ls_fit(p.mlp, batches(&p), .epochs = 3, .steps_per_epoch = 3, .history = &history);
@@ -479,12 +501,14 @@ static void test_bad_input(void)
 {
     struct problem p = make_problem();
     ls_context *ls = p.ls;
-    ls_tensor few = ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, FEATURES)), none = ls_ones(ls, LS_FLOAT32, LS_SHAPE(0, FEATURES));
+    ls_tensor few = ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, FEATURES)),
+              none = ls_ones(ls, LS_FLOAT32, LS_SHAPE(0, FEATURES));
     ls_fit(p.mlp, .x = p.x, .y = p.y);
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "model mlp is not compiled; call ls_compile first");
     ls_compile(p.mlp, p.adam, {ls_mean_squared_error_with}, .metrics = LS_METRICS(p.accuracy, p.accuracy));
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "two metrics are called accuracy");
-    ls_compile(p.mlp, p.adam, .metrics = LS_METRICS(ls_precision(ls, .thresholds = (float[]){0.2f, 0.7f}, .threshold_count = 2)));
+    ls_compile(p.mlp, p.adam,
+               .metrics = LS_METRICS(ls_precision(ls, .thresholds = (float[]){0.2f, 0.7f}, .threshold_count = 2)));
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "not one number");
     compile(&p);
     ls_fit(p.mlp);
@@ -513,6 +537,8 @@ static void test_bad_input(void)
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, ".progress.file = stdout");
     ls_fit(p.mlp, .x = p.x, .y = p.y, .class_weight = (ls_class_weight[]){{-1, 1}}, .class_weight_count = 1);
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "class_weight[0] is {-1, 1}");
+    ls_fit(p.mlp, ls_dataset_repeat(batches(&p), -1));
+    CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "fit: the data set never ends; give .steps_per_epoch");
     ls_fit(p.mlp, ls_dataset_from_tensors(p.x, p.y));
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "ls_dataset_batch");
     ls_fit(p.mlp, .x = p.x, .y = p.y);
@@ -527,6 +553,189 @@ static void test_bad_input(void)
     ls_close(&p.ls);
 }
 
+/* ---- Overrides ---- */
+
+static ls_tensor doubled_loss(ls_step *step, ls_tensor y_pred)
+{
+    return ls_mul(ls_default_compute_loss(step, y_pred), ls_scalar(step->context, 2));
+}
+
+static void perfect_metrics(ls_step *step, ls_tensor y_pred)
+{
+    (void)y_pred;
+    ls_update_state(*(ls_metric **)step->user, step->y, ls_one_hot(step->y, CLASSES));
+}
+
+static ls_tensor probabilities(ls_step *step) { return ls_softmax(ls_default_predict_step(step), -1); }
+
+static int tested;
+
+static void count_tests(ls_step *step)
+{
+    tested++;
+    ls_default_test_step(step);
+}
+
+static void test_overrides(void)
+{
+    struct problem p = make_problem();
+    ls_logs plain, doubled;
+    ls_tensor y_pred, sums;
+    float values[SAMPLES];
+    compile(&p);
+    ls_evaluate(p.mlp, .x = p.x, .y = p.y, .logs = &plain);
+    ls_compile(p.mlp, p.adam, {ls_sparse_categorical_crossentropy_with, .from_logits = true},
+               .metrics = LS_METRICS(p.accuracy), .compute_loss = doubled_loss, .compute_metrics = perfect_metrics,
+               .test_step = count_tests, .predict_step = probabilities, .user = &p.accuracy);
+    ls_evaluate(p.mlp, .x = p.x, .y = p.y, .logs = &doubled);
+    CHECK(ls_logs_get(&doubled, "loss") == 2 * ls_logs_get(&plain, "loss"), "%g and %g", ls_logs_get(&doubled, "loss"),
+          ls_logs_get(&plain, "loss"));
+    CHECK(ls_logs_get(&doubled, "accuracy") == 1 && ls_logs_get(&plain, "accuracy") < 1, "accuracy %g, %g",
+          ls_logs_get(&doubled, "accuracy"), ls_logs_get(&plain, "accuracy"));
+    CHECK(tested == 2, "%d test steps", tested);
+    ls_predict(p.mlp, .x = p.x, .y_pred = &y_pred);
+    sums = ls_sum(y_pred, (int[]){1}, 1, false);
+    ls_read(sums, values, sizeof values);
+    for (int i = 0; i < SAMPLES; i++)
+        CHECK(fabsf(values[i] - 1) < 1e-6f, "row %d sums to %g", i, (double)values[i]);
+    CHECK(ls_model_optimizer(p.mlp) == p.adam, "optimizer");
+    close_problem(&p);
+}
+
+/* ---- Averages of the weights become the weights at the end ---- */
+
+static void test_averages(void)
+{
+    struct problem p = make_problem();
+    ls_tensor average = {0};
+    ls_optimizer *adam = ls_adam(p.ls, .use_ema = true, .ema_momentum = 0.5f);
+    ls_compile(p.mlp, adam, {ls_sparse_categorical_crossentropy_with, .from_logits = true});
+    ls_fit(p.mlp, .x = p.x, .y = p.y);
+    ls_variables all = ls_optimizer_variables(adam);
+    for (size_t i = 0; i < all.count; i++)
+        if (strstr(ls_name(all.items[i]), "kernel_average") && !average.context)
+            average = all.items[i];
+    ls_tensor kernel = ls_trainable_variables(p.mlp).items[0];
+    CHECK(average.context && strcmp(ls_fingerprint(&average, 1).text, ls_fingerprint(&kernel, 1).text) == 0, "%s",
+          ls_name(average));
+    close_problem(&p);
+}
+
+/* ---- Interrupted in the middle of an epoch, and resumed: as if it had not been ---- */
+
+static double shrink(void *user, int epoch, double rate)
+{
+    (void)user;
+    return epoch ? rate * 0.7 : rate;
+}
+
+/* Everything that a step reads, as a snapshot file keeps it. */
+struct snapshot {
+    ls_model *model;
+    ls_callback **callbacks;
+    ls_tensor variables[64], copies[64];
+    size_t count;
+    double numbers[4][8];
+    ls_tensor best[8];
+    size_t best_count;
+    ls_dataset *data;
+    ls_dataset_position position;
+    volatile sig_atomic_t stop;
+    int epoch, batch; /* where to stop; -1: nowhere */
+};
+
+static void copy_variables(struct snapshot *s, ls_variables list)
+{
+    for (size_t i = 0; i < list.count; i++) {
+        s->variables[s->count] = list.items[i];
+        s->copies[s->count++] = ls_variable(list.items[i], "copy", false);
+    }
+}
+
+static void save_all(struct snapshot *s)
+{
+    const char *name;
+    copy_variables(s, ls_all_variables(s->model));
+    copy_variables(s, ls_optimizer_variables(ls_model_optimizer(s->model)));
+    for (ls_metric *const *m = ls_model_metrics(s->model); *m; m++)
+        copy_variables(s, ls_metric_variables(*m));
+    for (int c = 0; s->callbacks[c]; c++)
+        for (int n = 0; (name = ls_callback_number_name(s->callbacks[c], (size_t)n)); n++)
+            s->numbers[c][n] = ls_callback_number(s->callbacks[c], name);
+    ls_variables best = ls_callback_variables(s->callbacks[1]);
+    for (s->best_count = 0; s->best_count < best.count; s->best_count++)
+        s->best[s->best_count] = ls_variable(best.items[s->best_count], "best", false);
+}
+
+static void restore_all(struct snapshot *s)
+{
+    const char *name;
+    for (size_t i = 0; i < s->count; i++)
+        ls_assign(s->variables[i], s->copies[i]);
+    for (int c = 0; s->callbacks[c]; c++)
+        for (int n = 0; (name = ls_callback_number_name(s->callbacks[c], (size_t)n)); n++)
+            ls_callback_set_number(s->callbacks[c], name, s->numbers[c][n]);
+    ls_callback_set_variables(s->callbacks[1], s->best, s->best_count);
+    ls_dataset_restore_position(s->data, &s->position);
+}
+
+static ls_status snap(void *user, const ls_event *event)
+{
+    struct snapshot *s = user;
+    if (event->epoch != s->epoch || event->batch != s->batch)
+        return LS_OK;
+    s->stop = 1;
+    save_all(s);
+    return ls_dataset_save_position(s->data, &s->position);
+}
+
+static struct outcome with_resume(int epoch, int batch, double *best, size_t *epochs)
+{
+    struct problem p = make_problem();
+    struct snapshot s = {.data = batches(&p), .epoch = epoch, .batch = batch};
+    ls_history *history = NULL;
+    compile(&p);
+    ls_callback *stopping = ls_early_stopping(p.ls, "loss", .patience = 9, .restore_best_weights = true);
+    ls_callback *callbacks[] = {ls_learning_rate_scheduler(p.ls, shrink), stopping,
+                                ls_reduce_lr_on_plateau(p.ls, "accuracy", .patience = 1, .mode = LS_MODE_MIN),
+                                ls_lambda_callback(p.ls, .user = &s, .on_train_batch_end = snap), NULL};
+    s.model = p.mlp;
+    s.callbacks = callbacks;
+    ls_fit_options options = {.model = p.mlp, .data = s.data, .epochs = 4, .history = &history, .callbacks = callbacks,
+                              .stop = &s.stop};
+    CHECK(ls_fit_with(&options) == LS_OK, "%s", ls_error_message(p.ls));
+    if (epoch >= 0) {
+        CHECK(ls_history_epochs(history) == (size_t)epoch, "%zu epochs", ls_history_epochs(history));
+        s.stop = 0;
+        restore_all(&s);
+        options.resume = true;
+        options.initial_epoch = epoch;
+        options.initial_batch = batch + 1;
+        CHECK(ls_fit_with(&options) == LS_OK, "%s", ls_error_message(p.ls));
+    }
+    *best = ls_callback_number(stopping, "best");
+    *epochs = ls_history_epochs(history);
+    struct outcome out = {ls_fingerprint_model(p.mlp), ls_history_value(history, "loss", *epochs - 1),
+                          ls_history_value(history, "learning_rate", *epochs - 1)};
+    close_problem(&p);
+    return out;
+}
+
+static void test_resume(void)
+{
+    double best, other_best;
+    size_t epochs, other_epochs;
+    struct outcome whole = with_resume(-1, 0, &best, &epochs);
+    CHECK(epochs == 4 && whole.accuracy < 0.01, "%zu epochs, rate %g", epochs, whole.accuracy);
+    for (int batch = 0; batch < 4; batch++) { /* of four; the last one too */
+        struct outcome halves = with_resume(2, batch, &other_best, &other_epochs);
+        CHECK(other_epochs == epochs && other_best == best, "%zu epochs, best %g", other_epochs, other_best);
+        CHECK(strcmp(whole.weights.text, halves.weights.text) == 0 && whole.loss == halves.loss &&
+              whole.accuracy == halves.accuracy, "interrupted behind batch %d: %s, loss %g, rate %g; else %s, %g, %g",
+              batch, halves.weights.text, halves.loss, halves.accuracy, whole.weights.text, whole.loss, whole.accuracy);
+    }
+}
+
 /* ---- A fit within a fit ---- */
 
 static ls_status fit_again(void *user, const ls_event *event)
@@ -539,7 +748,8 @@ static void test_no_recursion(void)
 {
     struct problem p = make_problem();
     compile(&p);
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .callbacks = LS_CALLBACKS(ls_lambda_callback(p.ls, .user = &p, .on_epoch_end = fit_again)));
+    ls_fit(p.mlp, .x = p.x, .y = p.y,
+           .callbacks = LS_CALLBACKS(ls_lambda_callback(p.ls, .user = &p, .on_epoch_end = fit_again)));
     CHECK_ERROR(p.ls, LS_INVALID_ARGUMENT, "a callback cannot call fit");
     close_problem(&p);
 }
@@ -580,6 +790,9 @@ int main(int argc, char **argv)
     test_several();
     test_steps_per_epoch();
     test_bad_input();
+    test_overrides();
+    test_averages();
+    test_resume();
     test_no_recursion();
     test_nothing_leaks();
     return end_of_checks();

@@ -167,9 +167,10 @@ static void check_checkpoint(struct stage *s, const char *line, const char *resu
     *strstr(path, " mode=") = '\0';
     snprintf(expected, sizeof expected, "%s", strstr(result, "saved=") + 6);
     expected[strcspn(expected, "\t\n")] = '\0';
-    perform(s, ls_model_checkpoint(s->ls, path, "watched", .mode = mode(line), .verbose = 1,
-                                   .save_best_only = number(line, "best_only") != 0,
-                                   .initial_value_threshold = or_none(line, "threshold"), .save = note_save, .user = s));
+    perform(s,
+            ls_model_checkpoint(s->ls, path, "watched", .mode = mode(line), .verbose = 1,
+                                .save_best_only = number(line, "best_only") != 0,
+                                .initial_value_threshold = or_none(line, "threshold"), .save = note_save, .user = s));
     CHECK(strcmp(s->saved, expected) == 0, "saved %s: %s", s->saved, line);
 }
 
@@ -260,7 +261,8 @@ static void test_scheduler(void)
     CHECK(strstr(s.messages, "\\nEpoch 2: LearningRateScheduler setting learning rate to 0.25."), "%s", s.messages);
     perform(&s, ls_learning_rate_scheduler(s.ls, no_number));
     CHECK_ERROR(s.ls, LS_INVALID_ARGUMENT, "must be a finite number");
-    ls_compile(s.model, ls_sgd(s.ls, .schedule = ls_exponential_decay(0.1f, 10, 0.5f, false)), {ls_mean_squared_error_with});
+    ls_compile(s.model, ls_sgd(s.ls, .schedule = ls_exponential_decay(0.1f, 10, 0.5f, false)),
+               {ls_mean_squared_error_with});
     perform(&s, ls_learning_rate_scheduler(s.ls, halve));
     CHECK_ERROR(s.ls, LS_INVALID_ARGUMENT, "schedule");
     ls_close(&s.ls);
@@ -351,6 +353,21 @@ static void test_checkpoint_files(void)
     o.path = in_folder("made/for/it/{{w}}.bin");
     perform(&s, ls_model_checkpoint_with(&o));
     CHECK(strstr(s.saved, "/made/for/it/{w}.bin") && access(in_folder("made/for/it"), F_OK) == 0, "%s", s.saved);
+    CHECK(ls_model_checkpoint(s.ls, "weights.bin") == NULL, "suffix");
+    CHECK_ERROR(s.ls, LS_INVALID_ARGUMENT, "weights.bin ends neither with .weights.h5 nor with .safetensors");
+
+    /* The weights of the best epoch, which is the second: the kernel is the number of the epoch. */
+    s.count = 3;
+    for (int i = 0; i < 3; i++)
+        s.given[i] = true, s.values[i] = i == 1 ? 0.5 : 1;
+    perform(&s, ls_model_checkpoint(s.ls, in_folder("best.safetensors"), "watched", .mode = LS_MODE_MIN,
+                                    .save_best_only = true));
+    CHECK((double)ls_item(s.kernel) == 2, "%g", (double)ls_item(s.kernel));
+    CHECK(ls_load_weights(s.model, in_folder("best.safetensors"), .optimizer = ls_model_optimizer(s.model)) == LS_OK &&
+          (double)ls_item(s.kernel) == 1, "%s", ls_error_message(s.ls));
+    perform(&s, ls_model_checkpoint(s.ls, in_folder("log.csv/best.safetensors")));
+    CHECK(ls_error(s.ls) == LS_FILE_ERROR || ls_error(s.ls) == LS_NOT_FOUND, "%s", ls_error_message(s.ls));
+    ls_clear_error(s.ls);
     ls_close(&s.ls);
 }
 
@@ -380,14 +397,22 @@ static void test_history_files(void)
         panels++;
     for (const char *c = text; (c = strstr(c, "<circle")); c++)
         curves++;
-    CHECK(panels == 2 && curves == 4 && strstr(text, ">validation</text>") && strstr(text, "</svg>"), "%d panels, %d dots",
-          panels, curves);
+    CHECK(panels == 2 && curves == 4 && strstr(text, ">validation</text>") && strstr(text, "</svg>"),
+          "%d panels, %d dots", panels, curves);
     CHECK(!strstr(text, "nan") && !strstr(text, "inf"), "%s", text);
     ls_history_write_svg(history, in_folder("no such folder/h.svg"));
     CHECK_ERROR(s.ls, LS_NOT_FOUND, "no such folder");
     ls_history_destroy(&history);
     CHECK(history == NULL, "destroyed");
     ls_close(&s.ls);
+}
+
+/* Whether the one event file in a folder has a series of that name. */
+static bool board_has(const char *which, const char *tag)
+{
+    char command[512];
+    snprintf(command, sizeof command, "cat %s/board/%s/events.out.tfevents.*.v2 | grep -aq '%s'", folder, which, tag);
+    return system(command) == 0;
 }
 
 static void test_tensorboard(void)
@@ -398,7 +423,14 @@ static void test_tensorboard(void)
            .callbacks = LS_CALLBACKS(ls_tensorboard(s.ls, in_folder("board"), .histogram_freq = 1, .update_freq = 1,
                                                     .write_steps_per_second = true)));
     CHECK(ls_error(s.ls) == LS_OK, "%s", ls_error_message(s.ls));
-    CHECK(access(in_folder("board/train"), F_OK) == 0 && access(in_folder("board/validation"), F_OK) == 0, "folders");
+    static const char *const train[] = {"epoch_loss", "epoch_learning_rate", "epoch_steps_per_second", "batch_loss",
+                                        "batch_steps_per_second", "model/dense/kernel/histogram"};
+    static const char *const validation[] = {"epoch_loss", "evaluation_loss_vs_iterations"};
+    for (int i = 0; i < 6; i++)
+        CHECK(board_has("train", train[i]), "no %s", train[i]);
+    for (int i = 0; i < 2; i++)
+        CHECK(board_has("validation", validation[i]), "no %s", validation[i]);
+    CHECK(!board_has("train", "val_loss") && !board_has("validation", "learning_rate"), "folders are mixed up");
     ls_close(&s.ls);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fit against Keras' fit, from the same initial weights and batches: the losses of a hundred steps and the histories
- * to five digits, the hooks with their numbers and logs exactly (golden/keras/fit.golden).
+ * to five digits; the hooks with their numbers and logs, and all that is drawn, exactly (golden/keras/fit.golden).
  */
 #include <math.h>
 #include <stdlib.h>
@@ -37,8 +37,8 @@ static void check_numbers(const char *name, const double *values, size_t count)
     for (size_t i = 0; text && i < count; i++) {
         char *end;
         double expected = strtod(text, &end);
-        CHECK(end != text && fabs(values[i] - expected) < 5e-6 * fabs(expected) + 1e-9, "%s[%zu]: %.8g, not %.8g", name, i,
-              values[i], expected);
+        CHECK(end != text && fabs(values[i] - expected) < 5e-6 * fabs(expected) + 1e-9, "%s[%zu]: %.8g, not %.8g", name,
+              i, values[i], expected);
         text = end;
     }
     CHECK(text && strspn(text, " ") == strlen(text), "%s: more than %zu numbers: %s", name, count, text ? text : "");
@@ -161,7 +161,8 @@ static void check_fit(const char *name, int stop_at, ls_fit_options options)
     CHECK(ls_fit_with(&options) == LS_OK, "%s: %s", name, ls_error_message(p.ls));
     snprintf(key, sizeof key, "trace %s", name);
     const char *expected = line_of(key);
-    CHECK(expected && strcmp(trace.text, expected) == 0, "%s:\n%s\nnot\n%s", name, trace.text, expected ? expected : "");
+    CHECK(expected && strcmp(trace.text, expected) == 0, "%s:\n%s\nnot\n%s", name, trace.text,
+          expected ? expected : "");
     size_t epochs = ls_history_epochs(history), names = 0;
     for (size_t i = 0; i < epochs; i++)
         values[i] = ls_history_epoch(history, i);
@@ -180,6 +181,75 @@ static void check_fit(const char *name, int stop_at, ls_fit_options options)
     close_problem(&p);
 }
 
+/* ---- The screen ---- */
+
+/* A tenth of a second passes in each batch, and nowhere else, as in the golden's script. */
+static double now = 1000;
+
+static ls_status pass_time(void *user, const ls_event *event)
+{
+    (void)user, (void)event;
+    now += 0.1;
+    return LS_OK;
+}
+
+static double read_clock(void *user)
+{
+    (void)user;
+    return now;
+}
+
+/* What is written, with Python's escapes. */
+static void write_screen(void *user, const char *text, size_t length)
+{
+    char *screen = user;
+    size_t used = strlen(screen);
+    for (size_t i = 0; i < length && used + 8 < LINE; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '\n' || c == '\r')
+            used += (size_t)sprintf(screen + used, c == '\n' ? "\\n" : "\\r");
+        else if (c < 0x20)
+            used += (size_t)sprintf(screen + used, "\\x%02x", c);
+        else if (c == 0xe2 && i + 2 < length) /* the one character of three bytes */
+            used += (size_t)sprintf(screen + used, "\\u%04x",
+                                    (c & 15) << 12 | (text[i + 1] & 63) << 6 | (text[i + 2] & 63)),
+                i += 2;
+        else
+            screen[used++] = (char)c;
+    }
+    screen[used] = '\0';
+}
+
+static void check_screen(const char *name, ls_progress_style style, ls_fit_options options)
+{
+    static char screen[LINE];
+    char key[64];
+    struct problem p = open_problem(0.01f);
+    ls_callback *clock = ls_lambda_callback(p.ls, .on_train_batch_begin = pass_time, .on_test_batch_begin = pass_time,
+                                            .on_predict_batch_begin = pass_time);
+    ls_progress_options sink = {.style = style, .write = write_screen, .clock = read_clock, .user = screen};
+    screen[0] = '\0';
+    if (strncmp(name, "evaluate", 8) == 0)
+        ls_evaluate(p.model, .x = p.x, .y = p.y, .batch_size = options.batch_size, .verbose = options.verbose,
+                    .progress = sink, .callbacks = LS_CALLBACKS(clock));
+    else if (strcmp(name, "predict") == 0)
+        ls_predict(p.model, .x = p.x, .batch_size = options.batch_size, .verbose = options.verbose, .progress = sink,
+                   .callbacks = LS_CALLBACKS(clock));
+    else {
+        options.model = p.model;
+        options.x = p.x;
+        options.y = p.y;
+        options.no_shuffle = true;
+        options.progress = sink;
+        options.callbacks = LS_CALLBACKS(clock);
+        ls_fit_with(&options);
+    }
+    snprintf(key, sizeof key, "screen %s", name);
+    const char *expected = line_of(key);
+    CHECK(expected && strcmp(screen, expected) == 0, "%s:\n%s\nnot\n%s", name, screen, expected ? expected : "");
+    close_problem(&p);
+}
+
 int main(int argc, char **argv)
 {
     struct device_kind kind = device_kind_of(argc > 2 ? argv[2] : "reference");
@@ -194,13 +264,26 @@ int main(int argc, char **argv)
     const ls_class_weight classes[] = {{0, 2}, {3, 0.25f}};
     test_losses();
     check_fit("plain", -1, (ls_fit_options){.epochs = 3, .batch_size = 32});
-    check_fit("split", -1, (ls_fit_options){.epochs = 3, .batch_size = 20, .validation_split = 0.2, .validation_freq = 2});
+    check_fit("split", -1,
+              (ls_fit_options){.epochs = 3, .batch_size = 20, .validation_split = 0.2, .validation_freq = 2});
     check_fit("weights", -1, (ls_fit_options){.epochs = 2, .batch_size = 25, .sample_weight = {.index = 1},
                                               .validation_split = 0.1, .validation_batch_size = 4});
     check_fit("classes", -1, (ls_fit_options){.epochs = 2, .batch_size = 30, .class_weight = classes,
                                               .class_weight_count = 2});
     check_fit("steps", -1, (ls_fit_options){.epochs = 4, .batch_size = 30, .steps_per_epoch = 2});
     check_fit("later", -1, (ls_fit_options){.epochs = 5, .initial_epoch = 3, .batch_size = 64});
-    check_fit("stop", 1, (ls_fit_options){.epochs = 3, .batch_size = 30, .validation_split = 0.2, .validation_steps = 1});
+    check_fit("stop", 1,
+              (ls_fit_options){.epochs = 3, .batch_size = 30, .validation_split = 0.2, .validation_steps = 1});
+    check_screen("bar", LS_PROGRESS_TERMINAL, (ls_fit_options){.epochs = 2, .batch_size = 20, .verbose = 1,
+                                                               .validation_split = 0.2});
+    check_screen("lines", LS_PROGRESS_LINES, (ls_fit_options){.epochs = 2, .batch_size = 30, .verbose = 1});
+    check_screen("summary", LS_PROGRESS_TERMINAL, (ls_fit_options){.epochs = 3, .batch_size = 20, .verbose = 2,
+                                                                   .validation_split = 0.2, .validation_freq = 2});
+    check_screen("once", LS_PROGRESS_TERMINAL, (ls_fit_options){.batch_size = 50, .verbose = 1});
+    check_screen("short", LS_PROGRESS_TERMINAL, (ls_fit_options){.epochs = 2, .batch_size = 30, .steps_per_epoch = 2,
+                                                                 .verbose = 1});
+    check_screen("evaluate", LS_PROGRESS_TERMINAL, (ls_fit_options){.batch_size = 40, .verbose = 1});
+    check_screen("evaluate2", LS_PROGRESS_TERMINAL, (ls_fit_options){.batch_size = 40, .verbose = 2});
+    check_screen("predict", LS_PROGRESS_TERMINAL, (ls_fit_options){.batch_size = 40, .verbose = 1});
     return end_of_checks();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layers and models against Keras (golden/keras/layers.golden, made by golden/generate_layers.py): outputs,
+ * Layers and models against Keras (golden/layers/layers.golden, made by golden/generate_layers.py): outputs,
  * losses, statistics and gradients, and their bits on another device. Then what no golden holds: names, the
  * summary, trainable flags, noise, initializers, misuse.
  */

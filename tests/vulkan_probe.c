@@ -5,7 +5,7 @@
  *
  *     vulkan_probe FOLDER [--device PART] [--count N] [--facts]
  *
- * FOLDER has vulkan_probe_0.spv, _1.spv and _2.spv, compiled with that LS_EMULATE_FMA. --facts says what the
+ * FOLDER has vulkan_probe_0.spv, _1.spv and _2.spv, compiled with that LS_EMULATE_FMA, and spirv_shapes.spv. --facts says what the
  * device's own operations do, which need not be right; otherwise whatever is emulated must be.
  * Exits with 77 where there is no device, unless LOCKSTEP_TEST_REQUIRE names vulkan or lavapipe.
  */
@@ -100,6 +100,7 @@ static const char *name_of(int op)
     case 2015: return "a * b + c in two steps";
     case 2016: return "c - a * b in two steps";
     case 2017: return "fma of fma";
+    case 2018: return "64 fma in a loop";
     default: return NULL;
     }
 }
@@ -303,20 +304,25 @@ static struct {
     size_t count;
 } shader;
 
-static void load(const char *folder, int emulate)
+static void load(const char *folder, const char *name)
 {
     char path[1024];
-    snprintf(path, sizeof path, "%s/vulkan_probe_%d.spv", folder, emulate);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "rb");
     shader.count = file ? fread(shader.words, sizeof *shader.words, sizeof shader.words / sizeof *shader.words, file) : 0;
     if (file)
         fclose(file);
 }
 
-/* The shader for one operation, as the backend has it. */
-static VkShaderModule make_module(int op, bool native)
+/* The specialization constants of the shaders. */
+struct constants {
+    uint32_t op, division, root;
+};
+
+/* The shader for one operation, as the backend has it; not specialized ahead of the driver if not pruned. */
+static VkShaderModule make_module(struct constants c, bool prune)
 {
-    struct ls_spirv_constant constants[] = {{0, (uint32_t)op}, {1000, native}, {1001, native}};
+    struct ls_spirv_constant constants[] = {{0, c.op}, {1000, c.division}, {1001, c.root}};
     struct ls_spirv_options options = {
         .round_to_even = widths(vk.controls.shaderRoundingModeRTEFloat32, vk.controls.shaderRoundingModeRTEFloat64),
         .preserve_special = widths(vk.controls.shaderSignedZeroInfNanPreserveFloat32, vk.controls.shaderSignedZeroInfNanPreserveFloat64),
@@ -324,11 +330,11 @@ static VkShaderModule make_module(int op, bool native)
     };
     uint32_t *pruned, *made = NULL;
     size_t pruned_count, made_count = 0;
-    enum ls_spirv_result result = ls_spirv_specialize(shader.words, shader.count, constants, 3, &pruned, &pruned_count);
+    enum ls_spirv_result result = ls_spirv_specialize(shader.words, shader.count, constants, prune ? 3 : 0, &pruned, &pruned_count);
     if (result == LS_SPIRV_OK)
         result = ls_spirv_canonicalize(pruned, pruned_count, &options, &made, &made_count);
     if (result != LS_SPIRV_OK) {
-        printf("%s: %s\n", name_of(op), ls_spirv_error(result));
+        printf("operation %u: %s\n", c.op, ls_spirv_error(result));
         exit(1);
     }
     VkShaderModuleCreateInfo info = {VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = made_count * sizeof *made, .pCode = made};
@@ -348,13 +354,15 @@ static double seconds(void)
 
 static double build_seconds, run_seconds;
 
-static void dispatch(int op, bool native)
+static void dispatch(struct constants c, bool prune)
 {
     double start = seconds();
-    VkShaderModule module = make_module(op, native);
+    VkShaderModule module = make_module(c, prune);
+    VkSpecializationMapEntry entries[] = {{0, 0, 4}, {1000, 4, 4}, {1001, 8, 4}};
+    VkSpecializationInfo special = {3, entries, sizeof c, &c};
     VkComputePipelineCreateInfo info = {VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .layout = vk.layout,
         .stage = {VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module,
-                  .pName = "main"}};
+                  .pName = "main", .pSpecializationInfo = prune ? NULL : &special}};
     VkPipeline pipeline;
     TRY(vkCreateComputePipelines(vk.device, VK_NULL_HANDLE, 1, &info, NULL, &pipeline));
     vkDestroyShaderModule(vk.device, module, NULL);
@@ -409,17 +417,40 @@ static uint32_t compare(const char *how, int op, bool must, const uint32_t *want
 static void try_variant(const char *folder, const char *how, int emulate, bool native, bool must, uint32_t *wanted, bool all)
 {
     build_seconds = run_seconds = 0;
-    load(folder, emulate);
+    char name[] = "vulkan_probe_0.spv";
+    name[strlen("vulkan_probe_")] += (char)emulate;
+    load(folder, name);
     int tried = 0, right = 0;
     for (int op = all ? 0 : 2000; op < 2100; op++) {
         if (!name_of(op) || !expect(op, vk.in, wanted, count))
             continue;
-        dispatch(op, native);
+        dispatch((struct constants){(uint32_t)op, native, native}, true);
         right += compare(how, op, must, wanted) == 0;
         tried++;
     }
     printf("%s: %d of %d right; %.2f s to build, %.2f s to run\n", how, right, tried, build_seconds, run_seconds);
     fflush(stdout);
+}
+
+/* That what is specialized here computes what the driver's own specialization does. */
+static void try_shapes(const char *folder, uint32_t *wanted)
+{
+    load(folder, "spirv_shapes.spv");
+    int different = 0;
+    for (uint32_t op = 0; op < 7; op++)
+        for (uint32_t choice = 0; choice < 4; choice++) {
+            struct constants c = {op, choice & 1, choice >> 1};
+            dispatch(c, false);
+            memcpy(wanted, vk.out, (size_t)count * sizeof *wanted);
+            memset(vk.out, 0, (size_t)count * sizeof *wanted);
+            dispatch(c, true);
+            if (memcmp(wanted, vk.out, (size_t)count * sizeof *wanted) == 0)
+                continue;
+            printf("FAIL spirv_shapes.comp, OP %u, YES %u, ALSO %u: other results when pruned\n", op, c.division, c.root);
+            different++;
+        }
+    failures += different;
+    printf("control flow: %d of 28 differ\n", different);
 }
 
 int main(int argc, char **argv)
@@ -448,6 +479,7 @@ int main(int argc, char **argv)
            vk.controls.shaderSignedZeroInfNanPreserveFloat64, vk.controls.shaderDenormPreserveFloat32,
            vk.controls.shaderDenormPreserveFloat64, vk.controls.shaderDenormFlushToZeroFloat32,
            vk.controls.shaderDenormFlushToZeroFloat64, vk.controls.denormBehaviorIndependence, vk.controls.roundingModeIndependence);
+    try_shapes(folder, wanted);
     if (facts)
         try_variant(folder, "native", 0, true, false, wanted, true);
     if (vk.doubles)

@@ -59,3 +59,6 @@ CASE(2014, canon_uint4 w = canon_philox(IN_A, IN_B, IN_C, 1u, 7u, 9u); canon_flo
 CASE(2015, A_F B_F C_F float p = a * b; OUT(LS_BITS(p + c)))
 CASE(2016, A_F B_F C_F float p = a * b; OUT(LS_BITS(c - p)))
 CASE(2017, A_F B_F C_F OUT(LS_BITS(FMA_OF(-a, b, FMA_OF(a, c, b)))))
+/* In a loop, as gemm has it. */
+CASE(2018, A_F B_F C_F float m = LS_FLOAT((LS_BITS(a) & 0x007fffffu) | 0x3f000000u);
+     for (int k = 0; k < 64; k++) c = FMA_OF(c, m, b); OUT(LS_BITS(c)))

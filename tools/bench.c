@@ -18,7 +18,8 @@
 static const struct {
     const char *name;
     void (*run)(struct bench *b, ls_context *ls);
-} benchmarks[] = {{"gemm", bench_gemm}, {"conv", bench_conv}, {"mlp", bench_mlp}, {"eager", bench_eager}, {"start", bench_start}};
+} benchmarks[] = {{"gemm", bench_gemm}, {"conv", bench_conv}, {"mlp", bench_mlp}, {"eager", bench_eager}, {"fit", bench_fit},
+                  {"start", bench_start}};
 enum { BENCHMARKS = sizeof benchmarks / sizeof *benchmarks };
 
 double bench_now(void)
@@ -172,7 +173,7 @@ int bench_command(int argc, char **argv)
             if (++i == argc || !seconds_from(argv[i], &b.seconds))
                 return misuse("bench: --seconds needs a number above 0, up to 3600");
         } else {
-            return misuse("bench: \"%s\" is not understood; there are gemm, conv, mlp, eager and start", argv[i]);
+            return misuse("bench: \"%s\" is not understood; there are gemm, conv, mlp, eager, fit and start", argv[i]);
         }
     }
     for (int i = 0; i < BENCHMARKS && !any; i++)

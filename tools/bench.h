@@ -49,6 +49,7 @@ void bench_gemm(struct bench *b, ls_context *ls);
 void bench_conv(struct bench *b, ls_context *ls);
 void bench_mlp(struct bench *b, ls_context *ls);
 void bench_eager(struct bench *b, ls_context *ls);
+void bench_fit(struct bench *b, ls_context *ls);
 void bench_start(struct bench *b, ls_context *ls);
 
 /* ---- The network of `mlp` and `start` (mlp.c) ---- */

@@ -14,6 +14,9 @@ static const struct ls_device_info not_built[] = {
     {.device = "opencl",
      .backend = "opencl",
      .reason = "this build has no OpenCL backend; install the headers (Debian: opencl-c-headers) and build again"},
+    {.device = "vulkan",
+     .backend = "vulkan",
+     .reason = "this build has no Vulkan backend; install the headers and glslc (Debian: libvulkan-dev glslc) and build again"},
 };
 
 struct device_list {
@@ -85,8 +88,10 @@ static void print_device(const ls_device_info *d)
     }
     printf("%s: %s\n", d->device, d->name);
     printf("    driver     %s\n", d->driver);
-    printf("    kind       %s, %d compute unit%s, %s\n", d->is_gpu ? "GPU" : "CPU or other", d->compute_units,
-           d->compute_units == 1 ? "" : "s", d->has_fp64 ? "fp64" : "no fp64");
+    printf("    kind       %s, ", d->is_gpu ? "GPU" : "CPU or other");
+    if (d->compute_units > 0) /* Vulkan does not tell */
+        printf("%d compute unit%s, ", d->compute_units, d->compute_units == 1 ? "" : "s");
+    printf("%s\n", d->has_fp64 ? "fp64" : "no fp64");
     printf("    memory     %s, largest buffer %s\n", d->memory ? size_of(d->memory).text : "unknown",
            d->max_buffer ? size_of(d->max_buffer).text : "not limited");
     printf("    exactness  %s: %s\n\n", d->exactness, class_meaning(d->exactness));

@@ -6,12 +6,16 @@
 
 extern const struct ls_backend ls_reference_backend;
 extern const struct ls_backend ls_opencl_backend;
+extern const struct ls_backend ls_vulkan_backend;
 extern const struct ls_backend ls_fault_backend;
 extern const struct ls_backend ls_verify_backend;
 extern const struct ls_backend ls_profile_backend;
 
 const struct ls_backend *const ls_backends[] = {
     &ls_reference_backend,
+#ifdef LS_HAVE_VULKAN
+    &ls_vulkan_backend,
+#endif
 #ifdef LS_HAVE_OPENCL
     &ls_opencl_backend,
 #endif

@@ -18,8 +18,9 @@
 /* All that a verdict depends on. */
 static uint64_t key_of(const struct ls_device_info *info, const char *words)
 {
-    static const char *const variables[] = {"LOCKSTEP_CL_BUILD_OPTIONS", "LOCKSTEP_GEMM", "LOCKSTEP_NUMERICS"};
-    const char *parts[8] = {info->backend, info->name, info->driver, words, LS_BUILD_ID};
+    static const char *const variables[] = {"LOCKSTEP_CL_BUILD_OPTIONS", "LOCKSTEP_GEMM", "LOCKSTEP_NUMERICS",
+                                            "LOCKSTEP_VULKAN_TEST"};
+    const char *parts[9] = {info->backend, info->name, info->driver, words, LS_BUILD_ID};
     int count = 5, canon = ls_canon_version();
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         parts[count++] = ls_env(variables[i]);

@@ -105,6 +105,8 @@ static enum ls_next next_cached(struct ls_iterator *it, struct ls_item *item, st
     enum ls_next next = ls_iterator_next(it->input[0], item, problem);
     if (it->dataset->table)
         return next;
+    if (next == LS_NEXT_ITEM && !ls_item_load(it->dataset->input[0]->table, item, problem))
+        return LS_NEXT_FAILED;
     if (next == LS_NEXT_ITEM && !append(&c->own, item->block)) {
         ls_item_release(item);
         next = ls_problem_set(problem, LS_OUT_OF_MEMORY, "dataset_cache: no host memory after %lld elements",
@@ -153,8 +155,11 @@ ls_dataset *ls_dataset_cache(ls_dataset *dataset)
         return ls_dataset_refuse(dataset->context, LS_INVALID_ARGUMENT,
                                  "dataset_cache: an endless data set cannot be kept; cache before ls_dataset_repeat");
     ls_dataset *made = ls_dataset_step(&cache_stage, &dataset, 1);
-    if (made)
-        pthread_mutex_init(&((struct cache *)made)->mutex, NULL);
+    if (!made)
+        return NULL;
+    pthread_mutex_init(&((struct cache *)made)->mutex, NULL);
+    if (!ls_table_on_device(made->table))
+        made->table = NULL; /* rows of files are kept as arrays */
     return made;
 }
 

@@ -40,11 +40,12 @@ static bool batch_shapes(const struct batching *b, int64_t count, ls_array *arra
         const ls_shape *one = &first->array[i].shape;
         for (int64_t n = 1; n < count; n++)
             if (!ls_shape_equal(one, &b->items[n].block->array[i].shape)) {
-                ls_problem_set(problem, LS_SHAPE_MISMATCH,
-                               "dataset_batch: component %d of element %lld is %s, but of element %lld, in the same batch, "
-                               "%s; make them equal with ls_dataset_map",
-                               i, (long long)(b->given + n), ls_text(b->items[n].block->array[i].shape).text,
-                               (long long)b->given, ls_text(*one).text);
+                ls_problem_set(
+                    problem, LS_SHAPE_MISMATCH,
+                    "dataset_batch: component %d of element %lld is %s, but of element %lld, in the same batch, "
+                    "%s; make them equal with ls_dataset_map",
+                    i, (long long)(b->given + n), ls_text(b->items[n].block->array[i].shape).text, (long long)b->given,
+                    ls_text(*one).text);
                 return false;
             }
         arrays[i] = (ls_array){first->array[i].dtype, {.rank = one->rank + 1, .dim = {count}}, NULL};
@@ -110,8 +111,8 @@ static enum ls_next next_batch(struct ls_iterator *it, struct ls_item *item, str
     int64_t count = 0;
     enum ls_next next = LS_NEXT_ITEM;
     while (count < settings[0]) {
-        next = reserve(b, count + 1, problem) ? ls_iterator_next(it->input[0], &b->items[count], problem)
-                                              : LS_NEXT_FAILED;
+        next =
+            reserve(b, count + 1, problem) ? ls_iterator_next(it->input[0], &b->items[count], problem) : LS_NEXT_FAILED;
         if (next != LS_NEXT_ITEM)
             break;
         count++;
@@ -168,7 +169,8 @@ ls_dataset *ls_dataset_batch_with(const ls_batch_options *options)
     for (int i = 0; i < dataset->count; i++)
         if (dataset->component[i].shape.rank == LS_MAX_RANK)
             return ls_dataset_refuse(dataset->context, LS_SHAPE_MISMATCH,
-                                     "dataset_batch: component %d has rank %d, a batch would have more", i, LS_MAX_RANK);
+                                     "dataset_batch: component %d has rank %d, a batch would have more", i,
+                                     LS_MAX_RANK);
     ls_dataset *made = ls_dataset_step(&batch_stage, &dataset, 1);
     if (!made)
         return NULL;

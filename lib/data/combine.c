@@ -50,8 +50,9 @@ static enum ls_next next_repeated(struct ls_iterator *it, struct ls_item *item, 
             return next;
         ls_iterator_close(&it->input[0]);
         if (r->at == 0 && count < 0)
-            return ls_problem_set(problem, LS_INVALID_ARGUMENT,
-                                  "dataset_repeat: a whole pass gave no element, so to repeat it for ever would never end");
+            return ls_problem_set(
+                problem, LS_INVALID_ARGUMENT,
+                "dataset_repeat: a whole pass gave no element, so to repeat it for ever would never end");
         r->pass = r->at == 0 ? (uint64_t)count : r->pass + 1;
         r->at = 0;
     }
@@ -183,9 +184,10 @@ ls_dataset *ls_dataset_concatenate(ls_dataset *first, ls_dataset *second)
         return NULL;
     ls_context *ls = made->context;
     if (!join_components(made, second))
-        ls_fail(ls, LS_SHAPE_MISMATCH,
-                "dataset_concatenate: the elements of the two differ in their components, types or ranks, or only one is "
-                "batched");
+        ls_fail(
+            ls, LS_SHAPE_MISMATCH,
+            "dataset_concatenate: the elements of the two differ in their components, types or ranks, or only one is "
+            "batched");
     if (first->table != second->table) {
         made->table = NULL;
         if (!ls_failed(ls) && ls_dataset_to_host(first) == LS_OK)
@@ -274,8 +276,8 @@ ls_dataset *ls_dataset_zip(ls_dataset *const *datasets, int count)
     for (int i = 0; i < count; i++)
         total += ls_dataset_components(datasets[i]);
     if (count > LS_MAX_COMPONENTS || total > LS_MAX_COMPONENTS)
-        return ls_dataset_refuse(ls, LS_INVALID_ARGUMENT, "dataset_zip: %d components of %d data sets; at most %d", total,
-                                 count, LS_MAX_COMPONENTS);
+        return ls_dataset_refuse(ls, LS_INVALID_ARGUMENT, "dataset_zip: %d components of %d data sets; at most %d",
+                                 total, count, LS_MAX_COMPONENTS);
     ls_dataset *made = ls_dataset_step(&zip_stage, datasets, count);
     if (!made)
         return NULL;

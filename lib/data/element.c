@@ -184,11 +184,11 @@ enum ls_next ls_element_call(const char *step, ls_element_fn *function, void *us
         const ls_array *output = &element->outputs[i];
         bool same = output->dtype == declared[i].dtype && ls_shape_fits(&output->shape, &declared[i].shape);
         if (!output->data || !same)
-            return ls_problem_set(problem, output->data ? LS_SHAPE_MISMATCH : LS_INVALID_ARGUMENT,
-                                  "%s: element %lld: output %d %s %s, declared as %s %s", step, index, i,
-                                  output->data ? "became" : "was given no memory by ls_array_allocate:",
-                                  ls_dtype_name(output->dtype), ls_dtype_name(declared[i].dtype),
-                                  ls_text(declared[i].shape).text);
+            return ls_problem_set(
+                problem, output->data ? LS_SHAPE_MISMATCH : LS_INVALID_ARGUMENT,
+                "%s: element %lld: output %d %s %s, declared as %s %s", step, index, i,
+                output->data ? "became" : "was given no memory by ls_array_allocate:", ls_dtype_name(output->dtype),
+                ls_dtype_name(declared[i].dtype), ls_text(declared[i].shape).text);
     }
     return LS_NEXT_ITEM;
 }
@@ -207,8 +207,8 @@ bool ls_dataset_check_components(ls_context *ls, const char *step, const ls_arra
         }
         if (!known || (unsigned)components[i].dtype >= LS_DTYPE_COUNT || ls_array_bytes(&smallest) < 0)
             return ls_dataset_refuse(ls, LS_INVALID_ARGUMENT,
-                                     "%s: output %d: dtype %d, rank %d: not a type, or sizes below -1 or too large", step, i,
-                                     (int)components[i].dtype, components[i].shape.rank);
+                                     "%s: output %d: dtype %d, rank %d: not a type, or sizes below -1 or too large",
+                                     step, i, (int)components[i].dtype, components[i].shape.rank);
     }
     return true;
 }

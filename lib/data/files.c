@@ -32,10 +32,10 @@ static ls_dataset *of_opened(ls_context *ls, const char *const *paths, struct op
 {
     for (int i = 1; i < count; i++)
         if (opened[i].array.shape.dim[0] != opened[0].array.shape.dim[0])
-            return ls_dataset_refuse(ls, LS_SHAPE_MISMATCH,
-                                     "dataset_from_files: %s is %s, %s is %s: the first dimensions, the elements, differ",
-                                     paths[0], ls_text(opened[0].array.shape).text, paths[i],
-                                     ls_text(opened[i].array.shape).text);
+            return ls_dataset_refuse(
+                ls, LS_SHAPE_MISMATCH,
+                "dataset_from_files: %s is %s, %s is %s: the first dimensions, the elements, differ", paths[0],
+                ls_text(opened[0].array.shape).text, paths[i], ls_text(opened[i].array.shape).text);
     struct ls_table *table;
     ls_dataset *dataset = ls_dataset_of_rows(ls, opened[0].array.shape.dim[0], &table);
     for (int i = 0; dataset && i < count; i++) {

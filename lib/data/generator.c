@@ -51,11 +51,12 @@ static enum ls_next next_generated(struct ls_iterator *it, struct ls_item *item,
     enum ls_next next = ls_element_call("dataset_from_generator", options->next, g->state, &element, problem);
     g->ended = next == LS_NEXT_FAILED || element.end;
     if (next == LS_NEXT_ITEM && element.end)
-        next = options->cardinality == 0
-                   ? LS_NEXT_END
-                   : ls_problem_set(problem, LS_INVALID_ARGUMENT,
-                                    "dataset_from_generator: it ended after %lld elements, but cardinality promises %lld",
-                                    (long long)g->index, (long long)options->cardinality);
+        next =
+            options->cardinality == 0
+                ? LS_NEXT_END
+                : ls_problem_set(problem, LS_INVALID_ARGUMENT,
+                                 "dataset_from_generator: it ended after %lld elements, but cardinality promises %lld",
+                                 (long long)g->index, (long long)options->cardinality);
     if (next != LS_NEXT_ITEM) {
         ls_block_release(block);
         return next;

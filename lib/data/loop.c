@@ -18,7 +18,7 @@ struct ls_loop {
     ls_dataset *dataset; /* NULL: it was destroyed */
     struct ls_loop *next;
     struct ls_iterator *iterator;
-    ls_tensor order; /* of the batches that were drawn ahead: the numbers of all; nil if those are consecutive */
+    ls_tensor order;      /* of the batches that were drawn ahead: the numbers of all; nil if those are consecutive */
     int64_t *rows, *ends; /* the same on the host; and where each batch ends */
     int64_t row_count, batch_count, given, row_room, batch_room;
     bool ahead;
@@ -220,8 +220,8 @@ static void take_block(ls_batch *batch, const struct ls_block *block)
         return;
     }
     for (int i = 0; i < block->count; i++)
-        batch->components[i] = ls_from_host(batch->context, block->array[i].dtype, block->array[i].shape,
-                                            block->array[i].data);
+        batch->components[i] =
+            ls_from_host(batch->context, block->array[i].dtype, block->array[i].shape, block->array[i].data);
     batch->size = block->array[0].shape.rank > 0 ? block->array[0].shape.dim[0] : 1;
 }
 
@@ -313,6 +313,7 @@ ls_status ls_dataset_save_position(const ls_dataset *dataset, ls_dataset_positio
         return LS_INVALID_ARGUMENT;
     struct ls_place place = dataset->course.place;
     place.signature = dataset->signature;
+    place.contents = ls_dataset_contents(dataset);
     ls_position_write(position, &place);
     return ls_error(dataset->context);
 }
@@ -328,6 +329,12 @@ ls_status ls_dataset_restore_position(ls_dataset *dataset, const ls_dataset_posi
         return ls_fail(dataset->context, LS_INVALID_ARGUMENT,
                        "dataset_restore_position: this is a position of another pipeline; make the data set as it was "
                        "when the position was saved, with the same steps, sizes and seeds");
+    uint32_t contents = place.contents ? ls_dataset_contents(dataset) : 0;
+    if (contents && contents != place.contents)
+        return ls_fail(
+            dataset->context, LS_INVALID_ARGUMENT,
+            "dataset_restore_position: the elements are not those of when the position was saved: some would "
+            "come twice and others never; restore the data, or begin a new epoch");
     dataset->course.place = place;
     dataset->course.epoch = place.epoch;
     dataset->course.resume_at = place.taken;
@@ -342,9 +349,10 @@ float ls_dataset_report_waiting(ls_dataset *dataset)
     double waited = course ? course->waited - course->waited_before : 0;
     double whole = course ? course->ended - course->begun : 0, share = whole > 0 ? waited / whole : 0;
     if (whole >= 0.1 && share > 0.2)
-        ls_say(dataset->context, LS_LOG_WARNING,
-               "input-bound: %.0f %% of the step waits for data; ls_dataset_prefetch, more workers in ls_dataset_map, or "
-               "ls_dataset_cache may help",
-               100 * share);
+        ls_say(
+            dataset->context, LS_LOG_WARNING,
+            "input-bound: %.0f %% of the step waits for data; ls_dataset_prefetch, more workers in ls_dataset_map, or "
+            "ls_dataset_cache may help",
+            100 * share);
     return (float)share;
 }

@@ -113,8 +113,8 @@ static bool start(struct ls_iterator *it, struct ls_problem *problem)
     pthread_cond_init(&m->done, NULL);
     m->ready = true;
     struct ls_problem ignored;
-    while (m->thread_count < workers && ls_thread_start(&m->threads[m->thread_count], work, m, "dataset_map",
-                                                        m->thread_count ? &ignored : problem))
+    while (m->thread_count < workers &&
+           ls_thread_start(&m->threads[m->thread_count], work, m, "dataset_map", m->thread_count ? &ignored : problem))
         m->thread_count++;
     return m->thread_count > 0;
 }
@@ -215,7 +215,8 @@ ls_dataset *ls_dataset_map_with(const ls_map_options *options)
         return ls_dataset_refuse(ls, LS_INVALID_ARGUMENT, "dataset_map: %d workers; 0 to %d", options->workers,
                                  MOST_WORKERS);
     int count = options->outputs ? options->output_count : dataset->count;
-    if (!ls_dataset_check_components(ls, "dataset_map", options->outputs ? options->outputs : dataset->component, count))
+    if (!ls_dataset_check_components(ls, "dataset_map", options->outputs ? options->outputs : dataset->component,
+                                     count))
         return NULL;
     uint64_t seed = ls_dataset_seed(ls, options->seed);
     ls_dataset *made = ls_dataset_to_host(dataset) == LS_OK ? ls_dataset_step(&map_stage, &dataset, 1) : NULL;

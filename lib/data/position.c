@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A place in the course of a data set as bytes: "LSDP", the version, the signature of the pipeline, the
- * epoch, the batches taken of it, and a CRC-32 of what stands before; little-endian.
+ * epoch, the batches taken of it, a hash of the elements, and a CRC-32 of what stands before; little-endian.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "../core/internal.h"
 #include "position.h"
 
-enum { VERSION = 1, SIGNATURE = 8, EPOCH = 16, TAKEN = 24, CHECKSUM = 32, END = 36 };
+enum { VERSION = 1, SIGNATURE = 8, EPOCH = 16, TAKEN = 24, CONTENTS = 32, CHECKSUM = 36, END = 40 };
 
 _Static_assert((int)END <= (int)LS_POSITION_BYTES, "a position fits its bytes");
 
@@ -39,6 +39,7 @@ void ls_position_write(ls_dataset_position *position, const struct ls_place *pla
     put(bytes + SIGNATURE, place->signature, 8);
     put(bytes + EPOCH, place->epoch, 8);
     put(bytes + TAKEN, (uint64_t)place->taken, 8);
+    put(bytes + CONTENTS, place->contents, 4);
     put(bytes + CHECKSUM, checksum(bytes), 4);
 }
 
@@ -53,6 +54,7 @@ ls_status ls_position_read(ls_context *ls, const ls_dataset_position *position, 
     place->signature = get(bytes + SIGNATURE, 8);
     place->epoch = get(bytes + EPOCH, 8);
     place->taken = (int64_t)get(bytes + TAKEN, 8);
+    place->contents = (uint32_t)get(bytes + CONTENTS, 4);
     if (get(bytes + CHECKSUM, 4) != checksum(bytes) || place->taken < 0)
         return ls_fail(ls, LS_BAD_FILE, "dataset_restore_position: the position is damaged: its checksum differs");
     return LS_OK;

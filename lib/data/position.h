@@ -11,6 +11,7 @@ struct ls_place {
     uint64_t signature; /* of the pipeline */
     uint64_t epoch;     /* 0 for the first loop */
     int64_t taken;      /* batches of that epoch */
+    uint32_t contents;  /* a hash of the elements; 0: not known */
 };
 
 void ls_position_write(ls_dataset_position *position, const struct ls_place *place);

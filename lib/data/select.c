@@ -236,9 +236,10 @@ static enum ls_next next_kept(struct ls_iterator *it, struct ls_item *item, stru
         }
         f->dropped++;
         if (next == LS_NEXT_ITEM && is_hopeless(f, item))
-            next = ls_problem_set(problem, LS_INVALID_ARGUMENT,
-                                  "dataset_filter: the predicate dropped every element of two passes of an endless data "
-                                  "set; repeat after the filter, or keep something");
+            next =
+                ls_problem_set(problem, LS_INVALID_ARGUMENT,
+                               "dataset_filter: the predicate dropped every element of two passes of an endless data "
+                               "set; repeat after the filter, or keep something");
         ls_item_release(item);
         if (next == LS_NEXT_FAILED)
             return next;

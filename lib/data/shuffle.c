@@ -119,9 +119,10 @@ ls_dataset *ls_dataset_shuffle_with(const ls_shuffle_options *options)
                                  "dataset_shuffle: buffer_size %lld; 1 to 2^31 - 1, or 0 to shuffle all elements",
                                  (long long)options->buffer_size);
     if (options->buffer_size == 0 && (dataset->cardinality < 0 || dataset->cardinality > INT32_MAX))
-        return ls_dataset_refuse(ls, LS_INVALID_ARGUMENT,
-                                 "dataset_shuffle: the number of elements is not known or has no end, so not all can be "
-                                 "shuffled; give a buffer_size");
+        return ls_dataset_refuse(
+            ls, LS_INVALID_ARGUMENT,
+            "dataset_shuffle: the number of elements is not known or has no end, so not all can be "
+            "shuffled; give a buffer_size");
     uint64_t seed = ls_dataset_seed(ls, options->seed);
     ls_dataset *made = ls_dataset_step(&shuffle_stage, &dataset, 1);
     if (!made)

@@ -62,6 +62,7 @@ struct ls_table {
     ls_tensor tensor[LS_MAX_COMPONENTS];   /* all are on the device, or none is */
     void *host[LS_MAX_COMPONENTS];         /* a copy on the host, or what came from a file as a whole */
     struct ls_array_file *file[LS_MAX_COMPONENTS];
+    uint32_t contents; /* see ls_dataset_contents; 0: not yet known */
 };
 /** Copies one row's component; any thread, once ls_table_to_host was called. */
 bool ls_table_read(const struct ls_table *table, int component, int64_t row, void *to, struct ls_problem *problem);
@@ -85,13 +86,13 @@ struct ls_iterator {
 struct ls_stage {
     const char *name;
     size_t dataset_size, iterator_size; /* of the structs that begin with ls_dataset and ls_iterator */
-    bool opens_inputs; /* `open` and `next` open the inputs themselves; else ls_iterator_open did */
+    bool opens_inputs;                  /* `open` and `next` open the inputs themselves; else ls_iterator_open did */
     /* Each may be NULL: nothing to prepare. */
     bool (*open)(struct ls_iterator *it, struct ls_problem *problem);
     enum ls_next (*next)(struct ls_iterator *it, struct ls_item *item, struct ls_problem *problem);
     /* Passes over `count` items as calls of next would, but faster; NULL: next is called. */
     enum ls_next (*skip)(struct ls_iterator *it, int64_t count, struct ls_problem *problem);
-    void (*close)(struct ls_iterator *it);   /* before the inputs are closed; also after a failed open */
+    void (*close)(struct ls_iterator *it); /* before the inputs are closed; also after a failed open */
     void (*destroy)(ls_dataset *dataset);
 };
 
@@ -107,28 +108,28 @@ void ls_iterator_close(struct ls_iterator **it);
 
 /** What loops over a data set leave behind. */
 struct ls_course {
-    uint64_t epoch;         /* of the next loop */
-    int64_t resume_at;      /* the batch that it begins with */
-    struct ls_place place;  /* of the loop that took a batch last */
-    double waited;          /* seconds, ever */
+    uint64_t epoch;                     /* of the next loop */
+    int64_t resume_at;                  /* the batch that it begins with */
+    struct ls_place place;              /* of the loop that took a batch last */
+    double waited;                      /* seconds, ever */
     double begun, ended, waited_before; /* of the last loop: by the clock, and `waited` at its begin */
-    struct ls_loop *loops;  /* that have not ended */
+    struct ls_loop *loops;              /* that have not ended */
 };
 
 struct ls_dataset {
     ls_context *context;
     const struct ls_stage *stage;
-    size_t users;            /* data sets made of it, loops, and the handle */
+    size_t users; /* data sets made of it, loops, and the handle */
     ls_dataset *input[LS_MAX_COMPONENTS];
     int input_count;
-    struct ls_table *table;  /* of which all items are rows; NULL: items are blocks of arrays */
+    struct ls_table *table; /* of which all items are rows; NULL: items are blocks of arrays */
     ls_array component[LS_MAX_COMPONENTS];
-    int count;               /* components */
+    int count; /* components */
     int64_t cardinality;
-    int64_t size;            /* as cardinality, but before batch */
+    int64_t size; /* as cardinality, but before batch */
     bool batched;
-    uint64_t signature;      /* of all that decides which elements come */
-    int64_t buffered;        /* elements that shuffles before it hold back */
+    uint64_t signature; /* of all that decides which elements come */
+    int64_t buffered;   /* elements that shuffles before it hold back */
     struct ls_course course;
 };
 
@@ -165,6 +166,8 @@ ls_status ls_dataset_to_host(ls_dataset *dataset);
 ls_dataset *ls_dataset_refuse(ls_context *ls, ls_status status, const char *format, ...) LS_PRINTF(3, 4);
 /** The seed, or if it is 0 one of the context's random numbers. */
 uint64_t ls_dataset_seed(ls_context *ls, uint64_t seed);
+/** A hash of the elements that its tables hold (of files: of some); 0 where that cannot be told. Blocks at first. */
+uint32_t ls_dataset_contents(const ls_dataset *dataset);
 /** Ends the loops over a data set and frees what they left (loop.c). */
 void ls_course_destroy(ls_dataset *dataset);
 

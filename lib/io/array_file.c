@@ -82,7 +82,9 @@ static bool convert(const struct ls_array_header *header, const unsigned char *f
     uint32_t word = (uint32_t)bits;
     switch (header->number) {
     case LS_NUMBER_bool:
-    case LS_NUMBER_uint8: *(unsigned char *)to = (unsigned char)bits; return header->number == LS_NUMBER_uint8 || bits < 2;
+    case LS_NUMBER_uint8:
+        *(unsigned char *)to = (unsigned char)bits;
+        return header->number == LS_NUMBER_uint8 || bits < 2;
     case LS_NUMBER_float16: memcpy(to, &half, sizeof half); return true;
     case LS_NUMBER_float32: memcpy(to, &word, sizeof word); return true;
     case LS_NUMBER_float64:
@@ -231,9 +233,9 @@ static ls_status open_rows(struct ls_input *in, struct ls_array_file *file)
     file->fd = file->path ? dup(in->fd) : -1;
     if (file->path)
         strcpy(file->path, in->path);
-    return file->fd >= 0 ? LS_OK
-                         : ls_fail(in->ls, file->path ? LS_FILE_ERROR : LS_OUT_OF_MEMORY, "%s: cannot be kept open",
-                                   in->path);
+    return file->fd >= 0
+               ? LS_OK
+               : ls_fail(in->ls, file->path ? LS_FILE_ERROR : LS_OUT_OF_MEMORY, "%s: cannot be kept open", in->path);
 }
 
 ls_status ls_array_file_open(ls_context *ls, const char *path, struct ls_array_file **file, ls_array *array)
@@ -269,7 +271,8 @@ bool ls_array_file_read(const struct ls_array_file *file, int64_t row, void *to,
     }
     int64_t got = 0;
     while (got < file->row_bytes) {
-        ssize_t n = pread(file->fd, raw + got, (size_t)(file->row_bytes - got), header->offset + row * file->row_bytes + got);
+        ssize_t n =
+            pread(file->fd, raw + got, (size_t)(file->row_bytes - got), header->offset + row * file->row_bytes + got);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {

@@ -12,18 +12,18 @@
 struct ls_problem;
 
 /** The types of numbers in files, and what they become: NUMBER(name, bytes, dtype). */
-#define LS_NUMBERS(NUMBER)                                                                         \
-    NUMBER(bool, 1, LS_BOOL)                                                                       \
-    NUMBER(uint8, 1, LS_UINT8)                                                                     \
-    NUMBER(int8, 1, LS_INT32)                                                                      \
-    NUMBER(uint16, 2, LS_INT32)                                                                    \
-    NUMBER(int16, 2, LS_INT32)                                                                     \
-    NUMBER(uint32, 4, LS_INT32)                                                                    \
-    NUMBER(int32, 4, LS_INT32)                                                                     \
-    NUMBER(uint64, 8, LS_INT32)                                                                    \
-    NUMBER(int64, 8, LS_INT32)                                                                     \
-    NUMBER(float16, 2, LS_FLOAT16)                                                                 \
-    NUMBER(float32, 4, LS_FLOAT32)                                                                 \
+#define LS_NUMBERS(NUMBER)         \
+    NUMBER(bool, 1, LS_BOOL)       \
+    NUMBER(uint8, 1, LS_UINT8)     \
+    NUMBER(int8, 1, LS_INT32)      \
+    NUMBER(uint16, 2, LS_INT32)    \
+    NUMBER(int16, 2, LS_INT32)     \
+    NUMBER(uint32, 4, LS_INT32)    \
+    NUMBER(int32, 4, LS_INT32)     \
+    NUMBER(uint64, 8, LS_INT32)    \
+    NUMBER(int64, 8, LS_INT32)     \
+    NUMBER(float16, 2, LS_FLOAT16) \
+    NUMBER(float32, 4, LS_FLOAT32) \
     NUMBER(float64, 8, LS_FLOAT32)
 
 enum ls_number {

@@ -23,10 +23,10 @@ struct reader {
     char delimiter;
     unsigned char chunk[CHUNK];
     size_t at, filled;
-    int64_t line;    /* the current one, from 1, as an editor counts */
-    char *field;     /* the last that was read, with a NUL */
+    int64_t line; /* the current one, from 1, as an editor counts */
+    char *field;  /* the last that was read, with a NUL */
     size_t length, room;
-    bool quoted;     /* it was in quotes */
+    bool quoted; /* it was in quotes */
 };
 
 /* What a column is for. */
@@ -109,7 +109,8 @@ static int read_field(struct reader *r)
         c = read_quoted(r);
     while (c >= 0 && c != r->delimiter && c != '\n' && c != '\r') {
         if (r->quoted || c == '"') {
-            bad(r, r->quoted ? "has something after a closing quote" : "has a quote inside a field; quote the whole field");
+            bad(r, r->quoted ? "has something after a closing quote"
+                             : "has a quote inside a field; quote the whole field");
             return -2;
         }
         if (!add_char(r, c))
@@ -138,8 +139,9 @@ static bool add_column(struct reader *r, struct columns *columns, const char *na
         int64_t room = columns->room ? 2 * columns->room : 16;
         char **grown = room <= MOST_COLUMNS ? realloc(columns->names, (size_t)room * sizeof *grown) : NULL;
         if (!grown)
-            return (room > MOST_COLUMNS ? bad(r, "has more than 65536 columns")
-                                        : ls_fail(r->in.ls, LS_OUT_OF_MEMORY, "%s: no host memory", r->in.path)) == LS_OK;
+            return (room > MOST_COLUMNS
+                        ? bad(r, "has more than 65536 columns")
+                        : ls_fail(r->in.ls, LS_OUT_OF_MEMORY, "%s: no host memory", r->in.path)) == LS_OK;
         columns->names = grown;
         columns->room = room;
     }
@@ -192,8 +194,8 @@ static ls_status assign(struct reader *r, const ls_csv_options *options, struct 
         return ls_error(r->in.ls);
     for (int64_t i = 0; i < columns->count; i++) {
         if (i == label && columns->place[i] != UNUSED)
-            return ls_fail(r->in.ls, LS_INVALID_ARGUMENT, "dataset_from_csv: the label \"%s\" is among the columns of x",
-                           options->label);
+            return ls_fail(r->in.ls, LS_INVALID_ARGUMENT,
+                           "dataset_from_csv: the label \"%s\" is among the columns of x", options->label);
         if (i == label)
             columns->place[i] = LABEL;
         else if (!options->columns)
@@ -207,8 +209,8 @@ static ls_status assign(struct reader *r, const ls_csv_options *options, struct 
 static bool is_decimal(const char *text)
 {
     const char *digits = text + (*text == '+' || *text == '-');
-    return strspn(text, "+-.0123456789eE") == strlen(text) || strcmp(digits, "nan") == 0 || strcmp(digits, "NaN") == 0 ||
-           strcmp(digits, "inf") == 0 || strcmp(digits, "Inf") == 0;
+    return strspn(text, "+-.0123456789eE") == strlen(text) || strcmp(digits, "nan") == 0 ||
+           strcmp(digits, "NaN") == 0 || strcmp(digits, "inf") == 0 || strcmp(digits, "Inf") == 0;
 }
 
 /* The field without the spaces around it. */
@@ -332,8 +334,8 @@ static ls_status read_lines(struct reader *r, const ls_csv_options *options, con
     for (int ended = '\n'; ended == '\n'; r->line += ended == '\n') {
         ended = read_field(r);
         bool blank = r->length == 0 && !r->quoted && (ended == '\n' || ended == -1);
-        if (ended == -2 || (!blank && (!grow(r, csv, &room) ||
-                                       (ended = read_line(r, options, columns, ended, csv)) == -2)))
+        if (ended == -2 ||
+            (!blank && (!grow(r, csv, &room) || (ended = read_line(r, options, columns, ended, csv)) == -2)))
             return ls_error(r->in.ls);
         csv->lines += !blank;
     }

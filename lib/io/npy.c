@@ -40,9 +40,10 @@ static ls_status parse_descr(struct parser *p)
     static const struct {
         const char *name;
         enum ls_number number;
-    } types[] = {{"b1'", LS_NUMBER_bool},  {"u1'", LS_NUMBER_uint8},  {"i1'", LS_NUMBER_int8},    {"u2'", LS_NUMBER_uint16},
-                 {"i2'", LS_NUMBER_int16}, {"u4'", LS_NUMBER_uint32}, {"i4'", LS_NUMBER_int32},   {"u8'", LS_NUMBER_uint64},
-                 {"i8'", LS_NUMBER_int64}, {"f2'", LS_NUMBER_float16}, {"f4'", LS_NUMBER_float32}, {"f8'", LS_NUMBER_float64}};
+    } types[] = {{"b1'", LS_NUMBER_bool},    {"u1'", LS_NUMBER_uint8},   {"i1'", LS_NUMBER_int8},
+                 {"u2'", LS_NUMBER_uint16},  {"i2'", LS_NUMBER_int16},   {"u4'", LS_NUMBER_uint32},
+                 {"i4'", LS_NUMBER_int32},   {"u8'", LS_NUMBER_uint64},  {"i8'", LS_NUMBER_int64},
+                 {"f2'", LS_NUMBER_float16}, {"f4'", LS_NUMBER_float32}, {"f8'", LS_NUMBER_float64}};
     if (!accept(p, "'"))
         return bad(p, "has a structured type; only plain numbers can be read");
     const char *name = p->at;

@@ -18,6 +18,19 @@ static ls_status begin(ls_optimizer *adam)
                                adam->number[BETA_1], adam->number[BETA_2]);
 }
 
+/* The powers as so many steps leave them, by the same multiplications. */
+static void resume(ls_optimizer *adam, int64_t steps)
+{
+    for (int p = BETA_1; p <= BETA_2; p++) {
+        float power = 1, before = 0;
+        for (int64_t i = 0; i < steps && power != before; i++) {
+            before = power;
+            power *= adam->number[p];
+        }
+        ls_assign(adam->own[BETA_1_POWER + p], ls_scalar(adam->context, power));
+    }
+}
+
 static ls_status update(ls_optimizer *adam, const struct ls_optimizer_slots *slots, ls_tensor gradient)
 {
     const ls_tensor *slot = slots->slot;
@@ -34,6 +47,7 @@ static const struct ls_optimizer_kind kind = {
     .slot_group = {0, 0, 1},
     .own = {{"beta_1_power", 1}, {"beta_2_power", 1}, {"rate", 0}},
     .begin = begin,
+    .resume = resume,
     .update = update,
 };
 

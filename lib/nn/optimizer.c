@@ -238,6 +238,28 @@ ls_variables ls_optimizer_variables(ls_optimizer *optimizer)
     return (ls_variables){items, count, &optimizer->lists};
 }
 
+size_t ls_optimizer_keras_count(ls_optimizer *optimizer)
+{
+    size_t more = optimizer->common.schedule.rate != NULL;
+    for (int i = 0; i < LS_OPTIMIZER_OWN; i++)
+        more += !ls_is_nil(optimizer->own[i]);
+    size_t all = ls_optimizer_variables(optimizer).count;
+    return all > more ? all - more : 0;
+}
+
+ls_status ls_optimizer_resume(ls_optimizer *optimizer)
+{
+    ls_context *ls = optimizer->context;
+    int32_t iterations = 0;
+    int calls = optimizer->common.gradient_accumulation_steps;
+    if (optimizer->kind->resume && ls_read(optimizer->iterations, &iterations, sizeof iterations) == LS_OK) {
+        ls_scope_begin(ls);
+        optimizer->kind->resume(optimizer, iterations / (calls ? calls : 1));
+        ls_scope_end(ls);
+    }
+    return ls_error(ls);
+}
+
 ls_status ls_optimizer_build(ls_optimizer *optimizer, ls_variables variables)
 {
     if (!optimizer)

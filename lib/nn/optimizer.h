@@ -29,6 +29,8 @@ struct ls_optimizer_kind {
     } own[LS_OPTIMIZER_OWN]; /* scalars of the optimizer itself; NULL ends */
     /** What is done once per step, before the variables; NULL: nothing. */
     ls_status (*begin)(ls_optimizer *optimizer);
+    /** Sets `own` to what it is after `steps` steps; NULL: there is none, or `begin` makes it. */
+    void (*resume)(ls_optimizer *optimizer, int64_t steps);
     ls_status (*update)(ls_optimizer *optimizer, const struct ls_optimizer_slots *slots, ls_tensor gradient);
 };
 
@@ -73,6 +75,11 @@ bool ls_optimizer_has_slot(const ls_optimizer *optimizer, int s);
 
 /** The slots of a variable, made if it is new; NULL on an error. `hint` is where they probably are. */
 struct ls_optimizer_slots *ls_optimizer_slots_of(ls_optimizer *optimizer, ls_tensor variable, size_t hint);
+
+/** How many of ls_optimizer_variables Keras has too: the first so many. */
+size_t ls_optimizer_keras_count(ls_optimizer *optimizer);
+/** After these were set from elsewhere: makes the rest fit them. Blocks. */
+ls_status ls_optimizer_resume(ls_optimizer *optimizer);
 
 /* ---- Weight decay (weight_decay.c) ---- */
 

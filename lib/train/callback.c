@@ -60,6 +60,46 @@ void *ls_callback_state(ls_context *ls, const char *name, size_t size)
     return state;
 }
 
+/* ---- Tensors ---- */
+
+void ls_forget_copies(struct ls_kept *kept)
+{
+    for (size_t i = 0; i < kept->count; i++)
+        ls_variable_destroy(&kept->items[i]);
+    free(kept->items);
+    *kept = (struct ls_kept){NULL, 0};
+}
+
+ls_status ls_keep_copies(ls_context *ls, struct ls_kept *kept, const ls_tensor *items, size_t count)
+{
+    struct ls_kept copies = {calloc(count + 1, sizeof *copies.items), 0};
+    if (!copies.items)
+        return ls_fail(ls, LS_OUT_OF_MEMORY, "callback: no host memory for copies of %zu tensors", count);
+    for (size_t i = 0; i < count && !ls_failed(ls); i++) {
+        ls_tensor copy = ls_variable(items[i], ls_name(items[i]), false);
+        if (!ls_is_nil(copy))
+            copies.items[copies.count++] = copy;
+    }
+    ls_forget_copies(kept);
+    *kept = copies;
+    return ls_error(ls);
+}
+
+ls_variables ls_callback_variables(const ls_callback *callback)
+{
+    return callback && callback->kept ? (ls_variables){callback->kept->items, callback->kept->count, NULL}
+                                      : (ls_variables){0};
+}
+
+ls_status ls_callback_set_variables(ls_callback *callback, const ls_tensor *values, size_t count)
+{
+    if (!callback)
+        return LS_INVALID_ARGUMENT;
+    if (callback->kept)
+        return ls_keep_copies(callback->context, callback->kept, values, count);
+    return count ? ls_fail(callback->context, LS_INVALID_ARGUMENT, "callback %s keeps no tensors", callback->name) : LS_OK;
+}
+
 /* ---- Numbers ---- */
 
 const char *ls_callback_number_name(const ls_callback *callback, size_t i)

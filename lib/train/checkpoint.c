@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lockstep/files.h>
+
 #include "../io/folders.h"
 #include "../nn/layer.h"
 #include "number.h"
@@ -108,6 +110,19 @@ static ls_status checkpoint_epoch_end(void *user, const ls_event *event)
     return c->save_freq ? LS_OK : save(c, event, -1);
 }
 
+/* Weights and the optimizer's state, in the format that the path's ending says. */
+static ls_status save_weights(void *user, ls_model *model, const char *path)
+{
+    (void)user;
+    return ls_save_weights(model, path, .optimizer = ls_model_optimizer(model));
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length > tail && strcmp(text + length - tail, end) == 0;
+}
+
 static bool check(const ls_model_checkpoint_options *o)
 {
     if (!o->path || !o->path[0])
@@ -115,6 +130,9 @@ static bool check(const ls_model_checkpoint_options *o)
     else if (o->save_freq < 0)
         ls_fail(o->context, LS_INVALID_ARGUMENT, "model_checkpoint: save_freq is negative; it counts batches, 0 means "
                 "after epochs");
+    else if (!o->save && !ends_with(o->path, ".weights.h5") && !ends_with(o->path, ".safetensors"))
+        ls_fail(o->context, LS_INVALID_ARGUMENT, "model_checkpoint: %s ends neither with .weights.h5 nor with "
+                ".safetensors; for other formats give a .save of your own", o->path);
     return !ls_failed(o->context);
 }
 
@@ -127,7 +145,7 @@ ls_callback *ls_model_checkpoint_with(const ls_model_checkpoint_options *o)
     c->verbose = o->verbose > 0;
     c->best_only = o->save_best_only;
     c->save_freq = o->save_freq;
-    c->save = o->save;
+    c->save = o->save ? o->save : save_weights;
     c->user = o->user;
     c->monitor.best = o->initial_value_threshold;
     c->monitor.has_best = o->initial_value_threshold != 0 || signbit(o->initial_value_threshold);

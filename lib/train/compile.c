@@ -187,6 +187,12 @@ ls_optimizer *ls_model_optimizer(const ls_model *model)
     return compiled ? compiled->options.optimizer : NULL;
 }
 
+ls_metric *const *ls_model_metrics(const ls_model *model)
+{
+    const struct ls_compiled *compiled = ls_compiled_or_null(model);
+    return compiled ? compiled->all : NULL;
+}
+
 ls_status ls_reset_metrics(ls_model *model)
 {
     struct ls_compiled *compiled = ls_compiled_of(model, "reset_metrics");

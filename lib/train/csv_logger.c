@@ -106,7 +106,8 @@ static ls_status logger_epoch_end(void *user, const ls_event *event)
     put_field(l, epoch);
     for (size_t i = 0; i < l->key_count; i++) {
         fputc(l->separator, l->file);
-        put_field(l, ls_logs_has(event->logs, l->keys[i]) ? ls_number(ls_logs_get(event->logs, l->keys[i])).text : "NA");
+        put_field(l,
+                  ls_logs_has(event->logs, l->keys[i]) ? ls_number(ls_logs_get(event->logs, l->keys[i])).text : "NA");
     }
     fputs("\r\n", l->file);
     return fflush(l->file) == 0 && !ferror(l->file) ? ls_error(l->context) : file_error(l, "cannot be written");

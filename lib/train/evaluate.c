@@ -68,7 +68,7 @@ ls_status ls_evaluate_with(const ls_evaluate_options *options)
     if (status != LS_OK)
         return status;
     struct ls_feed_options data = {LS_FEED_OPTIONS(options)};
-    if (ls_feed_open(&feed, run.context, "evaluate", &data) == LS_OK)
+    if (ls_feed_open(&feed, run.context, "evaluate", &data) == LS_OK && ls_feed_ends(&feed, options->steps, "steps"))
         ls_test_pass(&run, &feed, options->steps);
     ls_feed_close(&feed);
     if (options->logs && !ls_failed(run.context))
@@ -155,7 +155,7 @@ ls_status ls_predict_with(const ls_predict_options *options)
     if (status != LS_OK)
         return status;
     struct ls_feed_options data = {LS_FEED_OPTIONS(options)};
-    if (ls_feed_open(&feed, run.context, "predict", &data) == LS_OK)
+    if (ls_feed_open(&feed, run.context, "predict", &data) == LS_OK && ls_feed_ends(&feed, options->steps, "steps"))
         predict_pass(&run, &feed, options->steps, &pieces);
     ls_feed_close(&feed);
     ls_tensor whole = ls_failed(run.context) ? (ls_tensor){0} : join(&pieces);
@@ -180,8 +180,10 @@ static void fill(ls_step *step, const ls_on_batch_options *o)
     ls_shape shape = ls_shape_of_tensor(step->x);
     step->size = shape.rank ? shape.dim[0] : 0;
     if (shape.rank == 0 || step->input_count > LS_STEP_TENSORS || step->target_count > LS_STEP_TENSORS)
-        ls_fail(step->context, LS_INVALID_ARGUMENT, "on_batch: x needs a first dimension, the samples, and there may be "
-                "%d inputs and targets at most", LS_STEP_TENSORS);
+        ls_fail(step->context, LS_INVALID_ARGUMENT,
+                "on_batch: x needs a first dimension, the samples, and there may be "
+                "%d inputs and targets at most",
+                LS_STEP_TENSORS);
     if (o->class_weight_count && step->target_count) {
         ls_tensor table = ls_class_table(step->context, "on_batch", o->class_weight, o->class_weight_count, &classes);
         step->sample_weight = ls_class_weights_of(step->y, table, classes);

@@ -164,6 +164,13 @@ ls_status ls_feed_open(struct ls_feed *feed, ls_context *ls, const char *who, co
     return ls_error(ls);
 }
 
+bool ls_feed_ends(const struct ls_feed *feed, int64_t steps, const char *option)
+{
+    if (!ls_failed(feed->context) && !steps && feed->batches == LS_INFINITE_CARDINALITY)
+        ls_fail(feed->context, LS_INVALID_ARGUMENT, "%s: the data set never ends; give .%s", feed->who, option);
+    return !ls_failed(feed->context);
+}
+
 /* ---- Batches ---- */
 
 static void fill(struct ls_feed *feed, ls_step *step)

@@ -99,7 +99,8 @@ static bool open_data(struct fit *fit)
         parts.validation.batch_size = o->validation_batch_size ? o->validation_batch_size : o->batch_size;
     if (ls_feed_open(&fit->data, ls, "fit", &parts.train) == LS_OK && fit->validates)
         ls_feed_open(&fit->validation, ls, "fit: validation", &parts.validation);
-    return !ls_failed(ls);
+    return ls_feed_ends(&fit->data, o->steps_per_epoch, "steps_per_epoch") &&
+           (!fit->validates || ls_feed_ends(&fit->validation, o->validation_steps, "validation_steps"));
 }
 
 static bool check_options(ls_context *ls, const ls_fit_options *o)
@@ -107,6 +108,10 @@ static bool check_options(ls_context *ls, const ls_fit_options *o)
     const char *wrong = NULL;
     if (o->epochs < 0 || o->initial_epoch < 0)
         wrong = "epochs and initial_epoch cannot be negative";
+    else if (o->initial_batch < 0 || (o->initial_batch && !o->resume))
+        wrong = "initial_batch is for .resume = true, and at least 0";
+    else if (o->resume && !o->data)
+        wrong = "resume needs a data set, whose position was restored; tensors are shuffled anew";
     else if (o->steps_per_epoch < 0 || o->validation_steps < 0)
         wrong = "steps_per_epoch and validation_steps cannot be negative";
     else if (o->validation_freq < 0)
@@ -149,10 +154,17 @@ static bool next_batch(struct fit *fit, int64_t done)
     return done == 0 && ls_feed_next(&fit->data, &fit->run.step);
 }
 
+/* In an epoch of which a part was done before the snapshot. */
+static bool is_midway(const struct fit *fit)
+{
+    const ls_fit_options *o = fit->options;
+    return o->resume && o->initial_batch > 0 && fit->run.event.epoch == o->initial_epoch;
+}
+
 static bool train_epoch(struct fit *fit)
 {
     struct ls_run *run = &fit->run;
-    int64_t steps = fit->options->steps_per_epoch, done = 0;
+    int64_t steps = fit->options->steps_per_epoch, done = is_midway(fit) ? fit->options->initial_batch : 0;
     for (; !steps || done < steps; done++) {
         run->event.batch = done;
         if (!next_batch(fit, done))
@@ -192,15 +204,27 @@ static bool validate(struct fit *fit)
     return true;
 }
 
+static bool begin_epoch(struct fit *fit)
+{
+    struct ls_run *run = &fit->run;
+    ls_callback *const *callbacks = run->callbacks;
+    ls_logs logs = {0};
+    run->event.batch = 0;
+    if (is_midway(fit))
+        run->callbacks = NULL; /* they were called before the snapshot; the bar begins anew */
+    else
+        ls_reset_states_of(run->compiled->all);
+    bool going = ls_run_hook(run, LS_HOOK_on_epoch_begin, &logs);
+    run->callbacks = callbacks;
+    return going;
+}
+
 /* False when training ends with this epoch, by an error or a wish to stop. */
 static bool epoch(struct fit *fit)
 {
     struct ls_run *run = &fit->run;
     struct ls_compiled *compiled = run->compiled;
-    ls_logs begin = {0};
-    ls_reset_states_of(compiled->all);
-    run->event.batch = 0;
-    if (!ls_run_hook(run, LS_HOOK_on_epoch_begin, &begin) || !train_epoch(fit) || ls_run_stopped(run))
+    if (!begin_epoch(fit) || !train_epoch(fit) || ls_run_stopped(run))
         return false;
     ls_logs_of_metrics(&fit->epoch_logs, compiled->all);
     ls_logs_read(&fit->epoch_logs);
@@ -221,11 +245,14 @@ static void all_epochs(struct fit *fit)
     struct ls_run *run = &fit->run;
     int epochs = fit->options->epochs ? fit->options->epochs : 1;
     run->event.epochs = epochs;
-    run->event.steps = fit->options->steps_per_epoch ? fit->options->steps_per_epoch : fit->data.batches;
+    run->event.steps =
+        fit->options->steps_per_epoch ? fit->options->steps_per_epoch : fit->data.batches; /* below 1: unknown */
     run->event.epoch = fit->options->initial_epoch;
     ls_logs begin = {0};
+    run->event.resumed = fit->options->resume;
     if (!ls_run_hook(run, LS_HOOK_on_train_begin, &begin))
         return;
+    run->event.resumed = false;
     while (run->event.epoch < epochs && !ls_run_stopped(run) && epoch(fit))
         run->event.epoch++;
 }
@@ -253,7 +280,8 @@ static void finish(struct fit *fit)
 
 ls_status ls_fit_with(const ls_fit_options *options)
 {
-    if (options->history)
+    ls_history *before = options->history && options->resume ? *options->history : NULL;
+    if (options->history && !options->resume)
         *options->history = NULL;
     struct ls_compiled *compiled = ls_compiled_of(options->model, "fit");
     if (!compiled)
@@ -268,7 +296,7 @@ ls_status ls_fit_with(const ls_fit_options *options)
     struct ls_run_options run_options = {LS_OPTIONS_OF_RUN(options)};
     if (ls_run_begin(&fit.run, options->model, "fit", &run_options) != LS_OK)
         return ls_error(ls);
-    fit.run.history = ls_history_create(ls);
+    fit.run.history = before ? before : ls_history_create(ls);
     compiled->running = true;
     compiled->stop = false;
     if (!ls_failed(ls) && open_data(&fit)) {

@@ -137,8 +137,8 @@ static void put_legend(struct ls_atomic *save, const struct panel *panel)
         if (!panel->curves[c])
             continue;
         left -= c ? 100 : 86;
-        put(save, "<path class=\"%s\" d=\"M%d 22h24\"/>\n<text x=\"%d\" y=\"26\">%s</text>\n", classes[c], left, left + 30,
-            words[c]);
+        put(save, "<path class=\"%s\" d=\"M%d 22h24\"/>\n<text x=\"%d\" y=\"26\">%s</text>\n", classes[c], left,
+            left + 30, words[c]);
     }
 }
 

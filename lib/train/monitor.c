@@ -38,11 +38,15 @@ ls_status ls_monitor_begin(struct ls_monitor *monitor, const char *who, const ls
     if (monitor->mode == LS_MODE_MAX)
         direction = 1;
     if (!direction)
-        return ls_fail(ls_layer_context(event->model), LS_INVALID_ARGUMENT, "%s: nobody knows whether %s is better when "
-                       "it is smaller or larger; give .mode = LS_MODE_MIN or LS_MODE_MAX", who, monitor->name);
+        return ls_fail(ls_layer_context(event->model), LS_INVALID_ARGUMENT,
+                       "%s: nobody knows whether %s is better when "
+                       "it is smaller or larger; give .mode = LS_MODE_MIN or LS_MODE_MAX",
+                       who, monitor->name);
     monitor->larger = direction > 0;
-    monitor->has_best = 0;
-    monitor->best = NAN;
+    if (!event->resumed) {
+        monitor->has_best = 0;
+        monitor->best = NAN;
+    }
     return LS_OK;
 }
 
@@ -71,47 +75,30 @@ struct stopper {
     int patience, start_from_epoch;
     bool verbose, restore, has_baseline;
     double baseline;
-    ls_tensor *weights; /* of the best epoch: variables, which share storage until training changes it */
-    size_t weight_count;
+    struct ls_kept best; /* the weights of the best epoch */
 };
-
-static void forget_weights(struct stopper *s)
-{
-    for (size_t i = 0; i < s->weight_count; i++)
-        ls_variable_destroy(&s->weights[i]);
-    free(s->weights);
-    s->weights = NULL;
-    s->weight_count = 0;
-}
 
 static void free_stopper(void *user)
 {
     struct stopper *s = user;
-    free(s->weights); /* the context releases the variables */
+    free(s->best.items); /* the context releases the variables */
     free(s);
 }
 
 static ls_status keep_weights(struct stopper *s, const ls_event *event)
 {
     ls_variables all = ls_all_variables(event->model);
-    ls_context *ls = ls_layer_context(event->model);
-    forget_weights(s);
-    s->weights = calloc(all.count + 1, sizeof *s->weights);
-    if (!s->weights)
-        return ls_fail(ls, LS_OUT_OF_MEMORY, "early_stopping: no host memory for the best weights");
-    for (size_t i = 0; i < all.count; i++) {
-        s->weights[i] = ls_variable(all.items[i], "early_stopping/best", false);
-        s->weight_count += !ls_is_nil(s->weights[i]);
-    }
     s->best_epoch = event->epoch;
-    return ls_error(ls);
+    return ls_keep_copies(ls_layer_context(event->model), &s->best, all.items, all.count);
 }
 
 static ls_status stopper_train_begin(void *user, const ls_event *event)
 {
     struct stopper *s = user;
-    s->wait = s->best_epoch = s->stopped_epoch = 0;
-    forget_weights(s);
+    if (!event->resumed) {
+        s->wait = s->best_epoch = s->stopped_epoch = 0;
+        ls_forget_copies(&s->best);
+    }
     return ls_monitor_begin(&s->monitor, "early_stopping", event);
 }
 
@@ -128,7 +115,7 @@ static ls_status stopper_epoch_end(void *user, const ls_event *event)
         return LS_OK;
     double current = ls_logs_get(event->logs, s->monitor.name);
     bool improves = ls_monitor_improves(&s->monitor, current);
-    if (s->restore && (improves || !s->weights) && keep_weights(s, event) != LS_OK)
+    if (s->restore && (improves || !s->best.count) && keep_weights(s, event) != LS_OK)
         return ls_error(ls_layer_context(event->model));
     s->wait++;
     if (improves) {
@@ -152,7 +139,7 @@ static ls_status stopper_train_end(void *user, const ls_event *event)
         snprintf(text, sizeof text, "Epoch %d: early stopping", (int)s->stopped_epoch + 1);
         ls_callback_print(event, text);
     }
-    if (!s->restore || !s->weights)
+    if (!s->restore || !s->best.count)
         return LS_OK;
     if (s->verbose) {
         snprintf(text, sizeof text, "Restoring model weights from the end of the best epoch: %d.",
@@ -160,9 +147,9 @@ static ls_status stopper_train_end(void *user, const ls_event *event)
         ls_callback_print(event, text);
     }
     ls_variables all = ls_all_variables(event->model);
-    for (size_t i = 0; i < all.count && i < s->weight_count; i++)
-        ls_assign(all.items[i], s->weights[i]);
-    forget_weights(s);
+    for (size_t i = 0; i < all.count && i < s->best.count; i++)
+        ls_assign(all.items[i], s->best.items[i]);
+    ls_forget_copies(&s->best);
     return ls_error(ls_layer_context(event->model));
 }
 
@@ -187,9 +174,13 @@ ls_callback *ls_early_stopping_with(const ls_early_stopping_options *o)
         free_stopper(s);
         return NULL;
     }
-    const struct ls_callback_number numbers[] = {{"wait", &s->wait}, {"best", &s->monitor.best}, {"has_best", &s->monitor.has_best},
-                                                 {"best_epoch", &s->best_epoch}, {"stopped_epoch", &s->stopped_epoch}};
+    const struct ls_callback_number numbers[] = {{"wait", &s->wait},
+                                                 {"best", &s->monitor.best},
+                                                 {"has_best", &s->monitor.has_best},
+                                                 {"best_epoch", &s->best_epoch},
+                                                 {"stopped_epoch", &s->stopped_epoch}};
     memcpy(callback->numbers, numbers, sizeof numbers);
+    callback->kept = &s->best;
     return callback;
 }
 
@@ -205,7 +196,8 @@ struct reducer {
 static ls_status reducer_train_begin(void *user, const ls_event *event)
 {
     struct reducer *r = user;
-    r->wait = r->cooldown_counter = 0;
+    if (!event->resumed)
+        r->wait = r->cooldown_counter = 0;
     return ls_monitor_begin(&r->monitor, "reduce_lr_on_plateau", event);
 }
 
@@ -277,8 +269,10 @@ ls_callback *ls_reduce_lr_on_plateau_with(const ls_reduce_lr_options *o)
         free(r);
         return NULL;
     }
-    const struct ls_callback_number numbers[] = {
-        {"wait", &r->wait}, {"best", &r->monitor.best}, {"has_best", &r->monitor.has_best}, {"cooldown_counter", &r->cooldown_counter}};
+    const struct ls_callback_number numbers[] = {{"wait", &r->wait},
+                                                 {"best", &r->monitor.best},
+                                                 {"has_best", &r->monitor.has_best},
+                                                 {"cooldown_counter", &r->cooldown_counter}};
     memcpy(callback->numbers, numbers, sizeof numbers);
     return callback;
 }

@@ -40,7 +40,10 @@ ls_status ls_run_begin(struct ls_run *run, ls_model *model, const char *who, con
     run->stop = options->stop;
     run->verbose = options->verbose;
     run->event = (ls_event){.model = model, .epochs = 1, .run = run};
-    run->step = (ls_step){.context = ls, .model = model, .optimizer = ls_model_optimizer(model), .outputs = run->outputs,
+    run->step = (ls_step){.context = ls,
+                          .model = model,
+                          .optimizer = ls_model_optimizer(model),
+                          .outputs = run->outputs,
                           .user = run->compiled ? run->compiled->options.user : NULL};
     if (sink) {
         ls_progress_options progress = options->progress;

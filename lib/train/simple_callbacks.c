@@ -18,8 +18,10 @@ static ls_status scheduler_epoch_begin(void *user, const ls_event *event)
     ls_optimizer *optimizer = ls_model_optimizer(event->model);
     double rate = o->schedule(o->user, event->epoch, (double)ls_learning_rate(optimizer));
     if (!isfinite(rate))
-        return ls_fail(o->context, LS_INVALID_ARGUMENT, "learning_rate_scheduler: the schedule gave %g for epoch %d; it "
-                       "must be a finite number", rate, event->epoch);
+        return ls_fail(o->context, LS_INVALID_ARGUMENT,
+                       "learning_rate_scheduler: the schedule gave %g for epoch %d; it "
+                       "must be a finite number",
+                       rate, event->epoch);
     ls_set_learning_rate(optimizer, (float)rate);
     if (o->verbose > 0) {
         snprintf(text, sizeof text, "\nEpoch %d: LearningRateScheduler setting learning rate to %s.", event->epoch + 1,

@@ -127,9 +127,12 @@ char *ls_template_fill(ls_context *ls, const char *who, const char *text, const 
         } else {
             const char *next = read_field(c + 1, &field);
             if (!next || !put_field(&out, &field, counts, logs, &known))
-                ls_fail(ls, LS_INVALID_ARGUMENT, known ? "%s: \"%s\": \"%.40s\" is not understood; {epoch:02d} and "
-                        "{val_loss:.2f} are" : "%s: \"%s\": there is no number for \"%.40s\" among epoch, batch and the "
-                        "logs", who, text, c);
+                ls_fail(ls, LS_INVALID_ARGUMENT,
+                        known ? "%s: \"%s\": \"%.40s\" is not understood; {epoch:02d} and "
+                                "{val_loss:.2f} are"
+                              : "%s: \"%s\": there is no number for \"%.40s\" among epoch, batch and the "
+                                "logs",
+                        who, text, c);
             c = next;
         }
     }

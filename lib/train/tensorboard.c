@@ -61,9 +61,9 @@ static void put(struct board *b, enum writer which, const char *before, const ch
 
 static ls_status board_train_begin(void *user, const ls_event *event)
 {
-    (void)event;
     struct board *b = user;
-    b->batches = 0;
+    if (!event->resumed)
+        b->batches = 0;
     return LS_OK;
 }
 

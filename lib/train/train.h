@@ -63,7 +63,7 @@ struct ls_feed {
     bool weighted;
     ls_tensor class_table; /* (classes + 1), the last for all others; nil: none */
     int64_t class_count;
-    int64_t batches;       /* of one pass; <= 0: unknown */
+    int64_t batches;       /* of one pass; below 1: unknown */
     ls_batch batch;
     bool begun;
     ls_tensor batch_inputs[LS_STEP_TENSORS], batch_targets[LS_STEP_TENSORS];
@@ -84,6 +84,8 @@ struct ls_feed_options {
 
 /** Its tensors belong to the innermost scope, which must outlast it. Close it also after an error. */
 ls_status ls_feed_open(struct ls_feed *feed, ls_context *ls, const char *who, const struct ls_feed_options *options);
+/** Whether a pass ends, by itself or after `steps`; else raises an error that asks for `option`. */
+bool ls_feed_ends(const struct ls_feed *feed, int64_t steps, const char *option);
 /** The next batch into `step`, in a scope of its own; false at the end of a pass (the next call begins another). */
 bool ls_feed_next(struct ls_feed *feed, ls_step *step);
 /** Ends the scope of the batch. */
@@ -106,6 +108,12 @@ enum ls_hook_number {
     LS_HOOK_COUNT
 };
 
+/** Copies of tensors, as variables. All zero is empty. */
+struct ls_kept {
+    ls_tensor *items;
+    size_t count;
+};
+
 enum { LS_CALLBACK_NUMBERS = 5 };
 
 /** A number that a callback keeps: in its state, under a name. */
@@ -121,10 +129,15 @@ struct ls_callback {
     ls_hook *hooks[LS_HOOK_COUNT];
     void (*destroy)(void *user);
     struct ls_callback_number numbers[LS_CALLBACK_NUMBERS]; /* a name NULL ends, if not full */
+    struct ls_kept *kept;   /* in its state; NULL: it keeps no tensors */
 };
 
 /** Host memory for the state of a ready-made callback, all zero; NULL with the error raised. */
 void *ls_callback_state(ls_context *ls, const char *name, size_t size);
+
+/** Keeps copies of tensors in the place of those before; they share storage until one of them changes. */
+ls_status ls_keep_copies(ls_context *ls, struct ls_kept *kept, const ls_tensor *items, size_t count);
+void ls_forget_copies(struct ls_kept *kept);
 
 /* ---- monitor.c ---- */
 
@@ -140,7 +153,7 @@ struct ls_monitor {
 /** Copies the options; false with the error raised for a name that is too long. */
 bool ls_monitor_set(struct ls_monitor *monitor, ls_context *ls, const char *who, const char *name,
                     ls_monitor_mode mode, double min_delta);
-/** When training begins: finds out which way is better, and forgets the best. */
+/** When training begins: finds out which way is better, and forgets the best unless it goes on from a snapshot. */
 ls_status ls_monitor_begin(struct ls_monitor *monitor, const char *who, const ls_event *event);
 /** Whether `value` is better than `reference` by more than min_delta. */
 bool ls_monitor_better(const struct ls_monitor *monitor, double value, double reference);

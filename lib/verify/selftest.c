@@ -99,7 +99,8 @@ static void network(struct ls_duel *d, const char *words)
 static bool emulates_fma(const struct ls_device *device)
 {
     const char *options = ls_env("LOCKSTEP_CL_BUILD_OPTIONS");
-    return strcmp(device->info.backend, "opencl") == 0 && options && strstr(options, "-DLS_EMULATE_FMA=");
+    return device->info.emulates_fma ||
+           (strcmp(device->info.backend, "opencl") == 0 && options && strstr(options, "-DLS_EMULATE_FMA="));
 }
 
 static const char *class_of(const struct ls_duel *d, const struct ls_device_info *info)

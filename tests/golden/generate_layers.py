@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes keras/layers.golden: what Keras' layers compute in float64, for tests/test_layers.c.
+"""Makes layers/layers.golden: what Keras' layers compute in float64, for tests/test_layers.c.
 
     python generate_layers.py
 
@@ -179,7 +179,7 @@ def main():
     for name, make, inputs in layer_table():
         for training in ((False, True) if name in BOTH else (True,)):
             add_case(family, name, make, inputs, training)
-    print(family.write(pathlib.Path(__file__).parent / "keras"), "bytes,", len(family.cases), "cases")
+    print(family.write(pathlib.Path(__file__).parent / "layers"), "bytes,", len(family.cases), "cases")
 
 
 if __name__ == "__main__":

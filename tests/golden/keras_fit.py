@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a small MLP with Keras from weights that a formula gives, and writes down losses, histories and the order of
-the hooks: keras/fit.golden. tests/test_fit_keras.c does the same in C.
+"""Trains a small MLP with Keras from weights that a formula gives, and writes down losses, histories, the order of the
+hooks, and what is drawn on a screen: keras/fit.golden. tests/test_fit_keras.c does the same in C.
 
     python tests/golden/keras_fit.py          # writes the file anew; requirements.txt
 """
@@ -10,8 +10,11 @@ import warnings
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+import types
+
 import keras
 import numpy as np
+from keras.src.utils import io_utils, progbar
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SAMPLES, FEATURES, CLASSES = 90, 8, 4
@@ -132,6 +135,33 @@ def fit(name, stop_at=-1, **options):
     return lines
 
 
+class Clock(keras.callbacks.Callback):
+    """A tenth of a second passes in each batch, and nowhere else."""
+
+    now = 1000.0
+
+    def pass_time(self, batch, logs=None):
+        Clock.now += 0.1
+
+    on_train_batch_begin = on_test_batch_begin = on_predict_batch_begin = pass_time
+
+
+def screen(name, what, terminal=True, **options):
+    """What is written on a screen, or to a file: one line of the golden, with the escapes of Python."""
+    written = []
+    io_utils.print_msg = lambda text, line_break=True: written.append(text + "\n" * line_break)
+    progbar.time = types.SimpleNamespace(time=lambda: Clock.now)
+    progbar.sys = types.SimpleNamespace(stdout=types.SimpleNamespace(isatty=lambda: terminal), modules={})
+    model, (x, y, _) = make_model(), data()
+    if what == "fit":
+        model.fit(x, y, shuffle=False, callbacks=[Clock()], **options)
+    elif what == "evaluate":
+        model.evaluate(x, y, callbacks=[Clock()], **options)
+    else:
+        model.predict(x, callbacks=[Clock()], **options)
+    return f"screen {name} {ascii(''.join(written))[1:-1]}\n"
+
+
 def main():
     warnings.simplefilter("ignore")
     text = f"# made by tests/golden/keras_fit.py with keras {keras.__version__}\n" + losses()
@@ -142,6 +172,14 @@ def main():
     text += fit("steps", epochs=4, batch_size=30, steps_per_epoch=2)
     text += fit("later", epochs=5, initial_epoch=3, batch_size=64)
     text += fit("stop", epochs=3, batch_size=30, stop_at=1, validation_split=0.2, validation_steps=1)
+    text += screen("bar", "fit", epochs=2, batch_size=20, verbose=1, validation_split=0.2)
+    text += screen("lines", "fit", terminal=False, epochs=2, batch_size=30, verbose=1)
+    text += screen("summary", "fit", epochs=3, batch_size=20, verbose=2, validation_split=0.2, validation_freq=2)
+    text += screen("once", "fit", batch_size=50, verbose=1)
+    text += screen("short", "fit", epochs=2, batch_size=30, steps_per_epoch=2, verbose=1)
+    text += screen("evaluate", "evaluate", batch_size=40, verbose=1)
+    text += screen("evaluate2", "evaluate", batch_size=40, verbose=2)
+    text += screen("predict", "predict", batch_size=40, verbose=1)
     with open(os.path.join(HERE, "keras", "fit.golden"), "w", encoding="utf-8") as file:
         file.write(text)
 

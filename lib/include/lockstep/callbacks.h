@@ -37,7 +37,8 @@ typedef struct ls_event {
     int epoch;      /* 0 the first */
     int64_t batch;  /* 0 the first of its epoch; in epoch and train hooks the number of batches done */
     int epochs;     /* of the whole fit */
-    int64_t steps;  /* batches of an epoch; 0: unknown */
+    int64_t steps;  /* batches of an epoch; below 1: unknown */
+    bool resumed;   /* in on_train_begin: training goes on from a snapshot, so keep what was counted (ls_fit's .resume) */
     struct ls_run *run; /* private */
 } ls_event;
 
@@ -87,6 +88,10 @@ LS_API double ls_callback_number(const ls_callback *callback, const char *name);
 /** For snapshots: the name of number i, NULL behind the last; and setting one. LS_NOT_FOUND for other names. */
 LS_API const char *ls_callback_number_name(const ls_callback *callback, size_t i);
 LS_API ls_status ls_callback_set_number(ls_callback *callback, const char *name, double value);
+/** For snapshots: the tensors that a callback keeps, none or the weights of the best epoch of early stopping, named as
+ * the model's; they hold until the next epoch ends. And copies of others in their place; shares their storage. */
+LS_API ls_variables ls_callback_variables(const ls_callback *callback);
+LS_API ls_status ls_callback_set_variables(ls_callback *callback, const ls_tensor *values, size_t count);
 
 /* ---- Those that watch a number: of the logs, at the end of an epoch. As in Keras, a number that is NaN the first
  * time is never improved upon: use ls_terminate_on_nan beside them. Comparisons are in float32, as Keras' ---- */
@@ -138,15 +143,16 @@ LS_API ls_callback *ls_reduce_lr_on_plateau_with(const ls_reduce_lr_options *opt
 
 typedef struct ls_model_checkpoint_options {
     ls_context *context;
-    const char *path;     /* a template: {epoch:02d} and {batch} from 1, {val_loss:.2f} of the logs; copied */
+    const char *path;     /* ends with .weights.h5 or .safetensors; a template: {epoch:02d} and {batch} from 1,
+                           * {val_loss:.2f} of the logs; copied */
     const char *monitor;  /* default "val_loss" */
     int verbose;          /* 1: says what it does */
     bool save_best_only;
     ls_monitor_mode mode;
     int64_t save_freq;    /* after every so many batches, counted through all epochs; 0: after epochs */
     double initial_value_threshold; /* the best so far; 0: none, LS_ZERO: 0 */
-    ls_status (*save)(void *user, ls_model *model, const char *path); /* how */
-    void *user;
+    ls_status (*save)(void *user, ls_model *model, const char *path); /* default ls_save_weights, with the optimizer */
+    void *user;           /* for save */
 } ls_model_checkpoint_options;
 
 /**

@@ -112,7 +112,7 @@ LS_API void ls_trim(ls_context *ls);
 /** One device that the library knows of, available or not. */
 typedef struct ls_device_info {
     char device[64];    /* what to set LOCKSTEP_BACKEND to */
-    char backend[16];   /* "reference", "opencl" */
+    char backend[16];   /* "reference", "opencl", "vulkan" */
     char name[128];     /* the device's own name */
     char driver[160];   /* platform or driver with version */
     bool available;
@@ -120,9 +120,10 @@ typedef struct ls_device_info {
     char exactness[16]; /* "E", "E-slow", "N", "T": ls_selftest's verdict, or "untested" */
     uint64_t memory;    /* bytes of global memory, 0 if unknown */
     uint64_t max_buffer;/* bytes of the largest buffer, 0 if unlimited */
-    int compute_units;
+    int compute_units;  /* 0 if unknown */
     bool is_gpu;
     bool has_fp64;
+    bool emulates_fma;  /* known once it is open: its own fma is not exact */
 } ls_device_info;
 
 /**

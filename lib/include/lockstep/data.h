@@ -250,7 +250,7 @@ LS_API ls_dataset *ls_dataset_zip(ls_dataset *const *datasets, int count);
 LS_API ls_dataset *ls_dataset_concatenate(ls_dataset *first, ls_dataset *second);
 
 /** Keeps the elements of the first whole pass in the host's memory and gives those from then on: what stands before
- * it is run as in epoch 0, once. Elements that come from tensors or files by number only are not copied. */
+ * it is run as in epoch 0, once. Elements that are on the device stay there; only their order is kept. */
 LS_API ls_dataset *ls_dataset_cache(ls_dataset *dataset);
 
 /** Runs what stands before it on a thread of its own, up to `buffer_size` >= 1 elements ahead; usually the last step,
@@ -318,15 +318,18 @@ typedef struct ls_dataset_position {
 /**
  * Where the loop over `dataset` stands that last took a batch. Inside the loop, the batch at hand counts as
  * taken: save after the step. After a loop that ended, or was left by break, it is the start of the next epoch.
- * What was prefetched does not count. Does not wait for the device.
+ * What was prefetched does not count. The first call reads the elements of tensors back, to know them again; later
+ * ones do not wait for the device.
  */
 LS_API ls_status ls_dataset_save_position(const ls_dataset *dataset, ls_dataset_position *position);
 
 /**
  * The next loop over `dataset` goes on from there: it gives the batches that would have followed, the first
  * with the index that it would have had, and later loops are the epochs after that. The data set must be made
- * as it was, by the same steps with the same seeds, over as many elements. Errors: LS_BAD_FILE for bytes that
- * are no position or were damaged; LS_INVALID_ARGUMENT for the position of another pipeline. On an error the data
+ * as it was, by the same steps with the same seeds, over the same elements, which a hash tells (of
+ * files it is one of 64 rows; of generators there is none). Errors: LS_BAD_FILE for bytes that
+ * are no position or were damaged; LS_INVALID_ARGUMENT for the position of another
+ * pipeline or of other elements. On an error the data
  * set stays where it was.
  */
 LS_API ls_status ls_dataset_restore_position(ls_dataset *dataset, const ls_dataset_position *position);

@@ -13,6 +13,8 @@
 #ifndef LOCKSTEP_FILES_H
 #define LOCKSTEP_FILES_H
 
+#include <lockstep/layers.h>
+#include <lockstep/optimizers.h>
 #include <lockstep/tensor.h>
 
 #ifdef __cplusplus
@@ -70,6 +72,37 @@ LS_API ls_tensor ls_safetensors_read(ls_safetensors *file, const char *name);
 LS_API const char *ls_safetensors_metadata(const ls_safetensors *file, const char *key);
 /** Closes it and sets `*file` to NULL. Accepts NULL. */
 LS_API void ls_safetensors_close(ls_safetensors **file);
+
+/* ---- The weights of models ---- */
+
+typedef struct ls_weights_options {
+    ls_model *model;         /* built: called once, or by ls_build */
+    const char *path;        /* ends with .weights.h5 or .safetensors */
+    ls_optimizer *optimizer; /* whose state is in the file too; NULL: none */
+} ls_weights_options;
+
+/**
+ * Saves all variables of a model, and of its optimizer if one is given. As .weights.h5 the file is what
+ * keras.Model.save_weights writes, so that keras.Model.load_weights reads it into the same model (LS_UNAVAILABLE
+ * without libhdf5 at build time); as .safetensors the tensors have the variables' names, "mlp/dense/kernel", and
+ * those of the optimizer "optimizer/" before theirs. Errors: those of ls_save_safetensors, LS_INVALID_ARGUMENT for
+ * another ending and for a model without weights.
+ */
+LS_API ls_status ls_save_weights_with(const ls_weights_options *options);
+/** ls_save_weights(mlp, "mlp.weights.h5") or with .optimizer = adam. */
+#define ls_save_weights(...) ls_save_weights_with(&(ls_weights_options){.model = __VA_ARGS__})
+
+/**
+ * Gives a model the variables of a file that ls_save_weights or Keras wrote: all of them, or none on an error.
+ * LS_SHAPE_MISMATCH, LS_NOT_FOUND, LS_BAD_FILE list what does not fit: shapes with both sides, names that are missing
+ * and names that are too many. float16 and bfloat16 are widened to float32. With an optimizer its slots are made for
+ * the model's trainable variables, and set; where the file has no state for it, or another optimizer's, a warning
+ * says so and the optimizer stays as it is, as in Keras. Layers are found in .weights.h5 by their kind and order,
+ * in .safetensors by the variables' names.
+ */
+LS_API ls_status ls_load_weights_with(const ls_weights_options *options);
+/** ls_load_weights(mlp, "mlp.weights.h5"). */
+#define ls_load_weights(...) ls_load_weights_with(&(ls_weights_options){.model = __VA_ARGS__})
 
 #ifdef __cplusplus
 }

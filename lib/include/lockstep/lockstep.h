@@ -23,6 +23,7 @@
 #include <lockstep/progress.h>
 #include <lockstep/regularizers.h>
 #include <lockstep/schedules.h>
+#include <lockstep/snapshot.h>
 #include <lockstep/status.h>
 #include <lockstep/tape.h>
 #include <lockstep/tensor.h>

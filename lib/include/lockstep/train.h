@@ -28,7 +28,7 @@ extern "C" {
 
 /* ---- compile ---- */
 
-/** The loss of one output. {ls_huber_with, .delta = 2} or {ls_sparse_categorical_crossentropy_with, .from_logits = true} */
+/** The loss of one output: {ls_huber_with, .delta = 2}. */
 typedef struct ls_loss {
     ls_loss_function *function; /* of losses.h, or one of one's own */
     bool from_logits;
@@ -83,7 +83,10 @@ LS_API ls_status ls_compile_with(const ls_compile_options *options);
 /** ls_compile(mlp, adam, {ls_mean_squared_error_with}, .metrics = LS_METRICS(mae)). */
 #define ls_compile(...) ls_compile_with(&(ls_compile_options){.model = __VA_ARGS__})
 
-/** The optimizer and user pointer given to ls_compile; NULL before it. */
+/** All metrics of a compiled model by name, with the mean that is called "loss": an array that ends with NULL and holds
+ * until it is compiled anew; NULL before. model.metrics. */
+LS_API ls_metric *const *ls_model_metrics(const ls_model *model);
+/** The optimizer given to ls_compile; NULL before it. */
 LS_API ls_optimizer *ls_model_optimizer(const ls_model *model);
 
 /* ---- The parts of a step: the defaults, for overrides to call ---- */
@@ -150,6 +153,8 @@ typedef struct ls_fit_options {
     LS_RUN_OPTIONS
     int epochs;              /* default 1: the last one's number, counted from 1 */
     int initial_epoch;       /* the first one's number, counted from 0 */
+    bool resume;             /* goes on from a snapshot, see below */
+    int64_t initial_batch;   /* of a resumed epoch: how many of its batches were done */
     int64_t steps_per_epoch; /* 0: all of the data. Else data go on where the last epoch left them */
     bool no_shuffle;         /* tensors are shuffled each epoch (Keras' shuffle = True), data sets never */
     const ls_class_weight *class_weight; /* samples of classes that are not in it weigh 1 */
@@ -172,6 +177,14 @@ typedef struct ls_fit_options {
  * that error is returned; the model keeps the weights of the last complete batch, and on_train_end is called
  * before, with the error set aside, so that callbacks can save. With optimizers that average, variables become
  * their averages at the end. When steps_per_epoch is more than the data hold, the epoch ends early with a warning.
+ *
+ * With `resume`, the weights, optimizer, random numbers, metrics, callbacks and the position of the data set are as a
+ * snapshot restored them; training goes on with batch initial_batch of epoch initial_epoch and gives the bits of
+ * a training that was never interrupted. Callbacks keep their numbers; in the middle of an epoch metrics are not reset and
+ * on_epoch_begin is not called again; if *history is not NULL, it is added to. A snapshot is taken by a callback: in
+ * on_train_batch_end, as the last one, of (epoch, batch + 1), or in on_epoch_begin, as the first one, of (epoch, 0).
+ * The data must be a data set, for tensors are shuffled anew.
+ *
  * Errors: LS_INVALID_ARGUMENT for options that do not go together, no data, and a call from within fit.
  */
 LS_API ls_status ls_fit_with(const ls_fit_options *options);

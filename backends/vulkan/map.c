@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * map. A program of one row is one launch of shaders/map.comp. A longer one is fused (fuse.c) where
+ * libshaderc is there; else each row is a launch of its own and what is between them lies in scratch
+ * memory. The bits are the same, since every row is rounded by itself.
+ */
+#include <string.h>
+
+#include "vulkan.h"
+
+enum { MOST_RANK = 6, GROUP = 128 }; /* as in map.comp */
+
+const struct ls_vk_row ls_vk_rows[LS_ROW_COUNT] = {
+#define F_F(name, formula, ...) {#name, #formula, "F", 'F', __LINE__},
+#define F_FF(name, formula, ...) {#name, #formula, "FF", 'F', __LINE__},
+#define F_FFF(name, formula, ...) {#name, #formula, "FFF", 'F', __LINE__},
+#define F_I(name, formula) {#name, #formula, "I", 'F', __LINE__},
+#define I_F(name, formula) {#name, #formula, "F", 'I', __LINE__},
+#define I_I(name, formula) {#name, #formula, "I", 'I', __LINE__},
+#define I_FF(name, formula) {#name, #formula, "FF", 'I', __LINE__},
+#define I_II(name, formula) {#name, #formula, "II", 'I', __LINE__},
+#define W_IWW(name, formula) {#name, #formula, "IWW", 'W', __LINE__},
+#include "../../lib/ops/elementwise.def"
+#undef F_F
+#undef F_FF
+#undef F_FFF
+#undef F_I
+#undef I_F
+#undef I_I
+#undef I_FF
+#undef I_II
+#undef W_IWW
+};
+
+/* An argument of a row: memory with strides, or a word. */
+struct operand {
+    struct ls_buffer *buffer; /* NULL: the word */
+    uint32_t word;
+    ls_dtype dtype;
+    int64_t stride[LS_MAX_RANK];
+};
+
+/* Where a launch runs: the extents, and how much of a dense one. */
+struct space {
+    int rank;
+    int64_t n;
+    int64_t extent[LS_MAX_RANK];
+};
+
+/* The step from element to element if it is the same everywhere, 0 or 1; else -1. */
+static int64_t step_of(const struct operand *operand, const struct space *space)
+{
+    bool dense = true, scalar = true;
+    int64_t stride = 1;
+    for (int d = space->rank - 1; d >= 0; d--) {
+        if (space->extent[d] == 1)
+            continue;
+        dense = dense && operand->stride[d] == stride;
+        scalar = scalar && operand->stride[d] == 0;
+        stride *= space->extent[d];
+    }
+    return scalar ? 0 : dense ? 1 : -1;
+}
+
+/* Bytes of an operand that are touched; strides are not negative. */
+static int64_t bytes_of(const struct operand *operand, const struct space *space)
+{
+    int64_t last = 0;
+    for (int d = 0; d < space->rank; d++)
+        last += (space->extent[d] - 1) * operand->stride[d];
+    return (last + 1) * (int64_t)ls_dtype_size(operand->dtype);
+}
+
+static int arguments_of(unsigned row)
+{
+    return (int)strlen(ls_vk_rows[row].arguments);
+}
+
+/* ---- One row ---- */
+
+/* Elements that a dense launch takes at once: a multiple of 1024, so that offsets are aligned. */
+static int64_t window_of(const struct ls_vk_device *device, const struct space *space)
+{
+    int64_t most = (int64_t)(device->range / 4) / 1024 * 1024;
+    return space->n < most ? space->n : most;
+}
+
+static void bind_operand(struct ls_vk_launch *launch, const struct operand *operand, struct ls_buffer *other,
+                         const struct space *space, int64_t step, int64_t start, int64_t count)
+{
+    if (operand->buffer == NULL) { /* not read, but something has to be bound */
+        ls_vk_bind(launch, other, 4, LS_VK_READ);
+        return;
+    }
+    int64_t size = (int64_t)ls_dtype_size(operand->dtype);
+    int64_t bytes = step < 0 ? bytes_of(operand, space) : step == 0 ? size : count * size;
+    ls_vk_bind_part(launch, operand->buffer, step == 1 ? (VkDeviceSize)(start * size) : 0, (VkDeviceSize)bytes,
+                    LS_VK_READ);
+}
+
+static ls_status run_row(struct ls_vk_device *device, unsigned row, const struct operand *operands, ls_dtype dtype,
+                         struct ls_buffer *result, const struct space *space)
+{
+    int arguments = arguments_of(row);
+    int64_t step[3] = {0, 0, 0};
+    bool strided = false;
+    uint32_t immediates = 0;
+    struct ls_vk_key key = ls_vk_key_of(LS_VK_SHADER_map);
+    ls_vk_key_add(&key, (uint32_t)ls_vk_rows[row].line);
+    for (int i = 0; i < 3; i++) {
+        bool word = i >= arguments || operands[i].buffer == NULL;
+        immediates |= word ? 1u << i : 0;
+        step[i] = word ? 0 : step_of(&operands[i], space);
+        strided = strided || step[i] < 0;
+        ls_vk_key_add(&key, word ? LS_VK_WORD : ls_vk_kind_of(operands[i].dtype));
+    }
+    ls_vk_key_add(&key, ls_vk_kind_of(dtype));
+    ls_vk_key_add(&key, strided ? (uint32_t)space->rank : 0);
+
+    const struct ls_vk_pipeline *pipeline;
+    ls_status status = ls_vk_pipeline(device, ls_vk_rows[row].name, &key, 4, &pipeline);
+    int64_t window = strided ? space->n : window_of(device, space);
+    for (int64_t start = 0; start < space->n && status == LS_OK; start += window) {
+        int64_t count = space->n - start < window ? space->n - start : window;
+        int64_t size = (int64_t)ls_dtype_size(dtype);
+        struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
+        for (int i = 0; i < 3; i++)
+            bind_operand(&launch, i < arguments ? &operands[i] : &(struct operand){.buffer = NULL}, result, space,
+                         strided && step[i] != 0 ? -1 : step[i], start, count);
+        ls_vk_bind_part(&launch, result, (VkDeviceSize)(start * size), (VkDeviceSize)(count * size), LS_VK_WRITE);
+        ls_vk_push(&launch, count);
+        ls_vk_push_bits(&launch, immediates);
+        for (int i = 0; i < 3; i++)
+            ls_vk_push_bits(&launch, i < arguments ? operands[i].word : 0);
+        for (int d = 0; d < MOST_RANK; d++)
+            ls_vk_push(&launch, d < space->rank && strided ? space->extent[d] : 1);
+        for (int i = 0; i < 3; i++)
+            for (int d = 0; d < MOST_RANK; d++)
+                ls_vk_push(&launch, (immediates >> i & 1u) != 0 ? 0
+                                    : strided                  ? (d < space->rank ? operands[i].stride[d] : 0)
+                                                               : (d == 0 ? step[i] : 0));
+        int64_t per_word = 4 / size;
+        status = ls_vk_run(&launch, ls_vk_groups(ls_vk_groups(count, per_word), GROUP));
+    }
+    return status;
+}
+
+/* ---- Programs ---- */
+
+/* The scratch memory of a program: the result of row i at i, behind them the inputs that are copied. */
+enum { SCRATCH_INPUT = LS_MAP_ROWS };
+
+struct program {
+    struct ls_vk_device *device;
+    const struct ls_map_args *args;
+    struct space space;
+    struct operand registers[LS_REGISTER_ROW + LS_MAP_ROWS];
+};
+
+/* Makes register `reg` the dense elements of `buffer`. */
+static void set_dense(struct program *p, int reg, struct ls_buffer *buffer, ls_dtype dtype)
+{
+    int64_t stride = 1;
+    p->registers[reg] = (struct operand){.buffer = buffer, .dtype = dtype};
+    for (int d = p->space.rank - 1; d >= 0; d--) {
+        p->registers[reg].stride[d] = stride;
+        stride *= p->space.extent[d];
+    }
+}
+
+static ls_status dense_scratch(struct program *p, int index, int reg, ls_dtype dtype)
+{
+    struct ls_buffer *buffer;
+    ls_status status =
+        ls_vk_scratch(p->device, index, (size_t)p->args->n * ls_dtype_size(dtype), &buffer);
+    if (status == LS_OK)
+        set_dense(p, reg, buffer, dtype);
+    return status;
+}
+
+/* Copies an input to scratch memory: where shaders do not take so many dimensions, or where the input is
+ * an output's memory too and is wanted after that was written. */
+static ls_status copy_input(struct program *p, int i)
+{
+    struct operand from = p->registers[i];
+    ls_status status = dense_scratch(p, SCRATCH_INPUT + i, i, from.dtype);
+    if (status != LS_OK)
+        return status;
+    struct ls_copy_nd_args copy = {
+        .src = from.buffer, .dst = p->registers[i].buffer, .dtype = from.dtype, .rank = p->args->rank};
+    for (int d = 0; d < copy.rank; d++) {
+        copy.extent[d] = p->space.extent[d];
+        copy.src_stride[d] = from.stride[d];
+        copy.dst_stride[d] = p->registers[i].stride[d];
+    }
+    return ls_vk_copy_nd(&p->device->base, &copy);
+}
+
+static bool is_output(const struct ls_map_args *args, const struct ls_buffer *buffer)
+{
+    for (int i = 0; i < args->outputs; i++)
+        if (args->output[i].buffer == buffer)
+            return true;
+    return false;
+}
+
+/* Whether a row behind `row`, or an output made by a copy, reads register `reg`. */
+static bool is_read_later(const struct ls_map_args *args, int row, int reg)
+{
+    for (int i = row + 1; i < args->rows; i++)
+        for (int a = 0; a < arguments_of(args->row[i].op); a++)
+            if (args->row[i].arg[a] == reg)
+                return true;
+    return false;
+}
+
+/* The output that this row can write itself: of words, the only one of this row, and its memory is
+ * that of no input that is read later. */
+static struct ls_buffer *direct_output(const struct ls_map_args *args, int row)
+{
+    struct ls_buffer *found = NULL;
+    for (int i = 0; i < args->outputs; i++) {
+        if (args->output[i].source != LS_REGISTER_ROW + row)
+            continue;
+        if (found != NULL || ls_dtype_size(args->output[i].dtype) != 4)
+            return NULL;
+        found = args->output[i].buffer;
+    }
+    for (int i = 0; i < args->inputs && found != NULL; i++)
+        if (args->input[i].buffer == found && is_read_later(args, row, i))
+            return NULL;
+    return found;
+}
+
+static ls_status load_inputs(struct program *p)
+{
+    const struct ls_map_args *args = p->args;
+    ls_status status = LS_OK;
+    bool deep = false;
+    for (int i = 0; i < args->inputs; i++) {
+        p->registers[i] = (struct operand){.buffer = args->input[i].buffer, .dtype = args->input[i].dtype};
+        memcpy(p->registers[i].stride, args->input[i].stride, sizeof args->input[i].stride);
+        deep = deep || (args->rank > MOST_RANK && step_of(&p->registers[i], &p->space) < 0);
+    }
+    for (int i = 0; i < args->immediates; i++)
+        p->registers[LS_REGISTER_IMMEDIATE + i] = (struct operand){.word = args->immediate[i], .dtype = LS_INT32};
+    for (int i = 0; i < args->inputs && status == LS_OK; i++) {
+        bool stored = false; /* as it is, by a copy at the end */
+        for (int o = 0; o < args->outputs; o++)
+            stored = stored || args->output[o].source == i;
+        if ((deep && step_of(&p->registers[i], &p->space) != 0) || (stored && is_output(args, args->input[i].buffer)))
+            status = copy_input(p, i);
+    }
+    return status;
+}
+
+static ls_status run_rows(struct program *p)
+{
+    const struct ls_map_args *args = p->args;
+    ls_status status = LS_OK;
+    for (int i = 0; i < args->rows && status == LS_OK; i++) {
+        const struct ls_map_row *row = &args->row[i];
+        struct operand operands[3] = {{.buffer = NULL}};
+        struct ls_buffer *direct = direct_output(args, i);
+        for (int a = 0; a < arguments_of(row->op); a++)
+            operands[a] = p->registers[row->arg[a]];
+        int reg = LS_REGISTER_ROW + i;
+        if (direct != NULL) /* later rows may read it there */
+            set_dense(p, reg, direct, LS_INT32);
+        else
+            status = dense_scratch(p, i, reg, LS_INT32);
+        if (status == LS_OK)
+            status = run_row(p->device, row->op, operands, LS_INT32, p->registers[reg].buffer, &p->space);
+    }
+    return status;
+}
+
+static ls_status store_outputs(struct program *p)
+{
+    const struct ls_map_args *args = p->args;
+    ls_status status = LS_OK;
+    for (int i = 0; i < args->outputs && status == LS_OK; i++) {
+        const struct operand *from = &p->registers[args->output[i].source];
+        if (from->buffer != args->output[i].buffer)
+            status = run_row(p->device, LS_ROW_int_copy, from, args->output[i].dtype, args->output[i].buffer,
+                             &p->space);
+    }
+    return status;
+}
+
+/* A row that makes the only output needs nothing in between, whatever the output's type. */
+static bool is_single(const struct ls_map_args *args)
+{
+    return args->rows == 1 && args->outputs == 1 && args->output[0].source == LS_REGISTER_ROW;
+}
+
+ls_status ls_vk_map(struct ls_device *base, const struct ls_map_args *args)
+{
+    struct ls_vk_device *device = ls_vk_device_of(base);
+    if (args->rows > 1) {
+        ls_status status = ls_vk_map_fused(device, args);
+        if (status != LS_UNSUPPORTED)
+            return status;
+    }
+    struct program p = {.device = device, .args = args, .space = {.rank = args->rank, .n = args->n}};
+    memcpy(p.space.extent, args->extent, sizeof p.space.extent);
+    ls_status status = load_inputs(&p);
+    if (status != LS_OK)
+        return status;
+    if (is_single(args)) {
+        struct operand operands[3] = {{.buffer = NULL}};
+        for (int a = 0; a < arguments_of(args->row[0].op); a++)
+            operands[a] = p.registers[args->row[0].arg[a]];
+        return run_row(device, args->row[0].op, operands, args->output[0].dtype, args->output[0].buffer, &p.space);
+    }
+    status = run_rows(&p);
+    return status == LS_OK ? store_outputs(&p) : status;
+}
+
+ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n)
+{
+    if (row == LS_ROW_NONE)
+        return LS_OK;
+    struct operand operand = {.buffer = buffer, .dtype = LS_FLOAT32, .stride = {1}};
+    struct space space = {.rank = 1, .n = n, .extent = {n}};
+    return run_row(device, row, &operand, LS_FLOAT32, buffer, &space);
+}
