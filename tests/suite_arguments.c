@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <lockstep/ops.h>
+#include <lockstep/tape.h>
 
 #include "suite.h"
 
@@ -158,6 +159,21 @@ static void not_numbers(struct suite *s, ls_context *ls)
                 (double)most[1], (double)most[2]);
     suite_check(s, least[0] == 0.0f && isnan(least[1]) && isnan(least[2]), "minimum of NaN", "%g %g %g",
                 (double)least[0], (double)least[1], (double)least[2]);
+    ls_tensor length = {0}, angle = {0}, of_length[2], of_angle[2], both[] = {a, b};
+    LS_TAPE(tape, ls, .persistent = true) {
+        ls_watch(tape, a);
+        ls_watch(tape, b);
+        length = ls_hypot(a, b);
+        angle = ls_atan2(a, b);
+    }
+    ls_gradient(tape, length, both, 2, of_length);
+    ls_gradient(tape, angle, both, 2, of_angle);
+    for (int i = 0; i < 2; i++) {
+        ls_read(of_length[i], most, sizeof most);
+        ls_read(of_angle[i], least, sizeof least);
+        suite_check(s, isnan(most[2]) && isnan(least[2]), "gradients of hypot and atan2 at NaN", "input %d: %g, %g", i,
+                    (double)most[2], (double)least[2]);
+    }
     if (strcmp(s->kind.name, "reference") != 0)
         return;
     ls_tensor late = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(2), (float[]){1.0f, NAN});

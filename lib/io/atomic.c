@@ -5,7 +5,7 @@
  */
 #define _DEFAULT_SOURCE /* flock */
 #define _POSIX_C_SOURCE 200809L
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _XOPEN_SOURCE   700 /* realpath */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,8 +145,10 @@ ls_status ls_atomic_begin(struct ls_atomic *save, ls_context *ls, const char *pa
     snprintf(save->temporary, size, "%s.tmp", save->target);
     int code = make_temporary(save);
     if (code == EBUSY) {
-        ls_fail(ls, LS_FILE_ERROR, "%s: another process is saving it (%s is in use); use another path, or delete that "
-                "file if none is", path, save->temporary);
+        ls_fail(ls, LS_FILE_ERROR,
+                "%s: another process is saving it (%s is in use); use another path, or delete that "
+                "file if none is",
+                path, save->temporary);
         free_names(save);
         return LS_FILE_ERROR;
     }
@@ -162,14 +164,15 @@ ls_status ls_atomic_begin(struct ls_atomic *save, ls_context *ls, const char *pa
 /* As write, but over a limit on file sizes (RLIMIT_FSIZE) it is EFBIG, and SIGXFSZ does not end the process. */
 static ssize_t write_limited(int fd, const void *data, size_t bytes)
 {
-    sigset_t limit, old;
+    sigset_t limit, old, pending;
     sigemptyset(&limit);
     sigaddset(&limit, SIGXFSZ);
     pthread_sigmask(SIG_BLOCK, &limit, &old);
     ssize_t n = write(fd, data, bytes);
     int code = errno;
-    if (n < 0 && code == EFBIG && !sigismember(&old, SIGXFSZ))
-        sigtimedwait(&limit, NULL, &(struct timespec){0});
+    sigpending(&pending);
+    if (n < 0 && code == EFBIG && !sigismember(&old, SIGXFSZ) && sigismember(&pending, SIGXFSZ))
+        sigwait(&limit, &(int){0});
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     errno = code;
     return n;
@@ -261,7 +264,8 @@ ls_status ls_atomic_commit(struct ls_atomic *save)
     if (code)
         return ls_fail(save->ls, LS_FILE_ERROR,
                        "%s: is saved, but would not survive a power failure, for its folder cannot be brought to the "
-                       "disk: %s", save->path, ls_reason_of(code).text);
+                       "disk: %s",
+                       save->path, ls_reason_of(code).text);
     return LS_OK;
 }
 

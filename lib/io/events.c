@@ -37,7 +37,7 @@ struct ls_event_writer {
     char *path;
     int fd;
     double wall_time;
-    off_t written;          /* whole records that the file holds */
+    off_t written;           /* whole records that the file holds */
     struct ls_bytes waiting; /* records that it does not */
 };
 
@@ -205,8 +205,8 @@ ls_status ls_event_writer_close(ls_event_writer **pointer)
     ls_context *ls = writer->context;
     ls_status status = ls_event_flush(writer);
     if (fsync(writer->fd) != 0)
-        status = ls_fail(ls, LS_FILE_ERROR, "%s: cannot be brought to the disk: %s", writer->path,
-                         ls_reason_of(errno).text);
+        status =
+            ls_fail(ls, LS_FILE_ERROR, "%s: cannot be brought to the disk: %s", writer->path, ls_reason_of(errno).text);
     int fd = writer->fd;
     writer->fd = -1;
     if (close(fd) != 0 && errno != EINTR)
@@ -225,7 +225,9 @@ static bool check_text(ls_event_writer *writer, const char *what, const char *te
     if (text && length <= longest && ls_is_utf8(text, length))
         return true;
     ls_fail(writer->context, LS_INVALID_ARGUMENT, "%s: %s is %s", writer->path, what,
-            !text ? "NULL" : length > longest ? "too long" : "not UTF-8, which readers of the file refuse");
+            !text              ? "NULL"
+            : length > longest ? "too long"
+                               : "not UTF-8, which readers of the file refuse");
     return false;
 }
 

@@ -245,8 +245,9 @@ struct ls_h5 *ls_h5_open(ls_context *ls, const char *path)
     H5Pclose(access);
     leave();
     if (f->file < 0) {
-        bad(f, "", "is not a whole HDF5 file; Keras' save_weights writes them. If it is safetensors, let its name "
-                   "end with .safetensors");
+        bad(f, "",
+            "is not a whole HDF5 file; Keras' save_weights writes them. If it is safetensors, let its name "
+            "end with .safetensors");
         ls_h5_close(&f);
     }
     return f;
@@ -316,8 +317,9 @@ const char *ls_h5_member(struct ls_h5 *f, const char *group, int64_t i)
 {
     enter();
     hid_t g = open_group(f, group);
-    ssize_t length = g < 0 ? -1 : H5Lget_name_by_idx(g, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, f->member,
-                                                     sizeof f->member, H5P_DEFAULT);
+    ssize_t length = g < 0 ? -1
+                           : H5Lget_name_by_idx(g, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, f->member,
+                                                sizeof f->member, H5P_DEFAULT);
     if (g >= 0)
         H5Oclose(g);
     leave();
@@ -340,8 +342,7 @@ static ls_status check_storage(struct ls_h5 *f, const char *at, hid_t set, int64
         wrong = "is damaged";
     else if (layout == H5D_VIRTUAL || H5Pget_external_count(how) != 0)
         wrong = "lies in another file, which is refused for your safety";
-    else if (!ls_checked_mul(elements, (int64_t)element, &bytes) ||
-             (layout != H5D_CHUNKED && stored != (hsize_t)bytes))
+    else if (!ls_checked_mul(elements, (int64_t)element, &bytes) || (layout != H5D_CHUNKED && stored != (hsize_t)bytes))
         wrong = "is not as large as its shape says";
     int filters = layout == H5D_CHUNKED && !wrong ? H5Pget_nfilters(how) : 0;
     for (int i = 0; i < filters; i++) {

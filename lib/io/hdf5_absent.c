@@ -8,8 +8,10 @@
 
 static struct ls_h5 *absent(ls_context *ls, const char *path)
 {
-    ls_fail(ls, LS_UNAVAILABLE, "%s: Lockstep was built without HDF5; install libhdf5-dev and build it again, or let the "
-            "name end with .safetensors", path);
+    ls_fail(ls, LS_UNAVAILABLE,
+            "%s: Lockstep was built without HDF5; install libhdf5-dev and build it again, or let the "
+            "name end with .safetensors",
+            path);
     return NULL;
 }
 

@@ -108,8 +108,11 @@ static ls_status read_header(ls_safetensors *file)
         return ls_error(file->context);
     uint64_t length = ls_get_u64(start);
     if (length < 2 || length > LS_SAFETENSORS_HEADER || (int64_t)length > file->size - 8)
-        return bad(file, foreign(start) ? foreign(start) : "the length of its header is beyond the file, or above "
-                   "100,000,000", NULL);
+        return bad(file,
+                   foreign(start) ? foreign(start)
+                                  : "the length of its header is beyond the file, or above "
+                                    "100,000,000",
+                   NULL);
     char *text = malloc((size_t)length);
     if (!text)
         return ls_fail(file->context, LS_OUT_OF_MEMORY, "%s: no host memory for its header", file->path);
@@ -204,7 +207,8 @@ static ls_status check_metadata(ls_safetensors *file)
     json_t *value;
     if (file->metadata && !json_is_object(file->metadata))
         return bad(file, "__metadata__ is not an object", NULL);
-    json_object_foreach(file->metadata, key, value) {
+    json_object_foreach(file->metadata, key, value)
+    {
         if (!json_is_string(value))
             return bad(file, "a value in __metadata__ is not a string", key);
     }
@@ -218,7 +222,8 @@ static ls_status read_entries(ls_safetensors *file)
     file->entries = calloc(json_object_size(file->header) + 1, sizeof *file->entries);
     if (!file->entries)
         return ls_fail(file->context, LS_OUT_OF_MEMORY, "%s: no host memory for its header", file->path);
-    json_object_foreach(file->header, key, value) {
+    json_object_foreach(file->header, key, value)
+    {
         if (strcmp(key, "__metadata__") == 0) {
             file->metadata = value;
             continue;
@@ -260,8 +265,8 @@ static ls_status verify(ls_safetensors *file)
             snprintf(text, sizeof text, "%08" PRIx32, crc);
             if (strcmp(text, given) != 0)
                 ls_fail(file->context, LS_BAD_FILE,
-                        "%s: is damaged: its checksum is %s, and was %.8s when it was saved; use an older copy", file->path,
-                        text, given);
+                        "%s: is damaged: its checksum is %s, and was %.8s when it was saved; use an older copy",
+                        file->path, text, given);
         }
     }
     free(data);
@@ -364,8 +369,8 @@ static ls_status narrow(ls_safetensors *file, const struct entry *e, unsigned ch
         int32_t value = (int32_t)wide;
         if (value != wide)
             return ls_fail(file->context, LS_OVERFLOW,
-                           "%s: %s holds %" PRId64 ", which does not fit int32; convert it before it is saved", file->path,
-                           e->name, wide);
+                           "%s: %s holds %" PRId64 ", which does not fit int32; convert it before it is saved",
+                           file->path, e->name, wide);
         memcpy(data + 4 * i, &value, sizeof value);
     }
     return LS_OK;
@@ -402,8 +407,9 @@ ls_tensor ls_safetensors_read(ls_safetensors *file, const char *name)
     }
     const struct entry *e = &file->entries[i];
     if (e->type->dtype < 0 || e->shape.rank < 0) {
-        ls_fail(file->context, LS_DTYPE_MISMATCH, "%s: %s is %s%s, which has no counterpart here; convert it before it is saved",
-                file->path, name, e->type->name, e->shape.rank < 0 ? " of a rank above 8" : "");
+        ls_fail(file->context, LS_DTYPE_MISMATCH,
+                "%s: %s is %s%s, which has no counterpart here; convert it before it is saved", file->path, name,
+                e->type->name, e->shape.rank < 0 ? " of a rank above 8" : "");
         return none;
     }
     size_t size = ls_safetensors_size(file, (size_t)i);

@@ -28,7 +28,8 @@ static size_t size_of(const struct ls_named_data *item)
 
 static int by_alignment(const void *a, const void *b)
 {
-    const struct ls_named_data *x = *(const struct ls_named_data *const *)a, *y = *(const struct ls_named_data *const *)b;
+    const struct ls_named_data *x = *(const struct ls_named_data *const *)a,
+                               *y = *(const struct ls_named_data *const *)b;
     size_t of_x = ls_dtype_size(dtype_of(x)), of_y = ls_dtype_size(dtype_of(y));
     return of_x != of_y ? (of_x > of_y ? -1 : 1) : strcmp(x->name, y->name);
 }
@@ -39,7 +40,9 @@ static ls_status check_items(ls_context *ls, const char *path, const struct ls_n
         const char *name = items[i].name;
         if (!name || strcmp(name, "__metadata__") == 0 || !ls_is_utf8(name, strlen(name)))
             return ls_fail(ls, LS_INVALID_ARGUMENT, "%s: the name of tensor %zu is %s", path, i,
-                           !name ? "NULL" : name[0] == '_' ? "__metadata__, which the format uses" : "not UTF-8");
+                           !name            ? "NULL"
+                           : name[0] == '_' ? "__metadata__, which the format uses"
+                                            : "not UTF-8");
         ls_tensor t = items[i].tensor;
         if (t.context && t.context != ls)
             return ls_fail(ls, LS_FOREIGN_HANDLE, "%s: tensor %s belongs to another context", path, name);
@@ -80,8 +83,8 @@ static char *make_header(ls_context *ls, const char *path, const struct ls_named
     for (size_t i = 0; good && metadata && metadata[i]; i += 2)
         if (!metadata[i + 1] || json_object_get(more, metadata[i]) ||
             json_object_set_new(more, metadata[i], json_string(metadata[i + 1])) != 0) {
-            ls_fail(ls, LS_INVALID_ARGUMENT, "%s: metadata are pairs of texts in UTF-8, each key once; \"%.100s\" is not",
-                    path, metadata[i]);
+            ls_fail(ls, LS_INVALID_ARGUMENT,
+                    "%s: metadata are pairs of texts in UTF-8, each key once; \"%.100s\" is not", path, metadata[i]);
             good = false;
         }
     if (!good)
@@ -187,7 +190,8 @@ ls_status ls_save_safetensors_with(const ls_safetensors_options *o)
         return o->context ? ls_error(o->context) : LS_INVALID_ARGUMENT;
     struct ls_named_data *items = calloc(o->count + 1, sizeof *items);
     if (!items)
-        return ls_fail(o->context, LS_OUT_OF_MEMORY, "%s: no host memory to save it", o->path ? o->path : "safetensors");
+        return ls_fail(o->context, LS_OUT_OF_MEMORY, "%s: no host memory to save it",
+                       o->path ? o->path : "safetensors");
     /* A size, so that nil is an error and not an empty array. */
     for (size_t i = 0; o->tensors && i < o->count; i++)
         items[i] = (struct ls_named_data){.name = o->tensors[i].name, .tensor = o->tensors[i].tensor, .size = 1};

@@ -52,17 +52,17 @@ static ls_tensor no_gradient(struct ls_vjp_call *call)
 /* Factors of rules that do not fit a row. They take what they need from tensors that are live. */
 static ls_tensor constant(ls_tensor like, float value) { return ls_scalar(like.context, value); }
 
-/* v / h^2 without overflow, 0 at h = 0 */
+/* v / h^2 without overflow, 0 at h = 0; a NaN stays NaN */
 static ls_tensor on_circle(ls_tensor v, ls_tensor h)
 {
-    ls_tensor one = constant(v, 1.0f), length = ls_where(ls_greater(h, constant(v, 0.0f)), h, one);
+    ls_tensor length = ls_where(ls_equal(h, constant(v, 0.0f)), constant(v, 1.0f), h);
     return ls_div(ls_div(v, length), length);
 }
 
-/* v / h, 0 at h = 0 */
+/* v / h, 0 at h = 0; a NaN stays NaN */
 static ls_tensor over_length(ls_tensor v, ls_tensor h)
 {
-    return ls_div(v, ls_where(ls_greater(h, constant(v, 0.0f)), h, constant(v, 1.0f)));
+    return ls_div(v, ls_where(ls_equal(h, constant(v, 0.0f)), constant(v, 1.0f), h));
 }
 
 /* y ln a, 0 where a <= 0 even if y = a^b is infinite */

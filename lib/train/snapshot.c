@@ -16,12 +16,14 @@
 #include "../io/safetensors.h"
 #include "../nn/layer.h"
 #include "../nn/optimizer.h"
+#include "history.h"
+#include "train.h"
 #include "weights.h"
 
-#define VERSION_KEY "lockstep.snapshot"
-#define VERSION "1"
+#define VERSION_KEY     "lockstep.snapshot"
+#define VERSION         "1"
 #define FINGERPRINT_KEY "lockstep.fingerprint"
-#define CANON_KEY "lockstep.canon"
+#define CANON_KEY       "lockstep.canon"
 
 enum { NAME = 640, RANDOM_BYTES = 12, COUNTER_BYTES = 16 };
 
@@ -110,6 +112,30 @@ static void add_callback(struct contents *c, size_t i, const ls_callback *callba
     }
 }
 
+/* A column as epoch, value and presence of every row. */
+enum { ROW = 24 };
+
+static void add_history(struct contents *c, const ls_history *history)
+{
+    size_t rows = ls_history_epochs(history), columns = ls_history_names(history);
+    unsigned char *bytes = malloc(rows ? rows * ROW : 1);
+    if (!bytes)
+        ls_fail(c->ls, LS_OUT_OF_MEMORY, "snapshot: no host memory");
+    for (size_t k = 0; bytes && k < columns; k++) {
+        const char *name = ls_history_name(history, k);
+        for (size_t i = 0; i < rows; i++) {
+            double value = ls_history_value(history, name, i);
+            uint64_t bits;
+            memcpy(&bits, &value, sizeof bits);
+            put_u64(bytes + i * ROW, (uint64_t)ls_history_epoch(history, i));
+            put_u64(bytes + i * ROW + 8, bits);
+            put_u64(bytes + i * ROW + 16, ls_history_has(history, name, i));
+        }
+        add(c, "history", 0, name, (ls_tensor){0}, bytes, rows * ROW);
+    }
+    free(bytes);
+}
+
 static void add_numbers(struct contents *c, const ls_snapshot *s)
 {
     unsigned char counters[COUNTER_BYTES];
@@ -121,6 +147,8 @@ static void add_numbers(struct contents *c, const ls_snapshot *s)
     }
     for (size_t i = 0; s->callbacks && s->callbacks[i]; i++)
         add_callback(c, i, s->callbacks[i]);
+    if (s->history)
+        add_history(c, s->history);
     put_u64(counters, s->epoch ? (uint64_t)*s->epoch : 0);
     put_u64(counters + 8, s->batch ? (uint64_t)*s->batch : 0);
     add(c, "loop", 0, "epoch_and_batch", (ls_tensor){0}, counters, sizeof counters);
@@ -189,15 +217,18 @@ static ls_safetensors *open_snapshot(const ls_snapshot *s)
         return NULL;
     const char *wrong = !version || !canon || !ls_safetensors_metadata(file, "lockstep.crc32c")
                             ? "is no snapshot; ls_load_weights reads other safetensors"
-                        : strcmp(version, VERSION) != 0 ? "is a snapshot of another version of Lockstep" : NULL;
+                        : strcmp(version, VERSION) != 0 ? "is a snapshot of another version of Lockstep"
+                                                        : NULL;
     if (wrong) {
         ls_fail(s->context, LS_BAD_FILE, "%s: %s", s->path, wrong);
         ls_safetensors_close(&file);
         return NULL;
     }
     if (atoi(canon) != ls_canon_version())
-        ls_say(s->context, LS_LOG_WARNING, "%s: was written with version %s of the arithmetic, this is %d: training goes on, "
-               "but not with the same bits", s->path, canon, ls_canon_version());
+        ls_say(s->context, LS_LOG_WARNING,
+               "%s: was written with version %s of the arithmetic, this is %d: training goes on, "
+               "but not with the same bits",
+               s->path, canon, ls_canon_version());
     return file;
 }
 
@@ -306,6 +337,41 @@ static void load_callbacks(struct ls_loading *loading, ls_safetensors *file, con
     }
 }
 
+/* Row i of the columns in the file, into the logs. False when there is no such row. */
+static bool history_row(ls_safetensors *file, size_t i, ls_logs *logs, int *epoch)
+{
+    bool any = false;
+    for (size_t k = 0; k < ls_safetensors_count(file); k++) {
+        const char *name = ls_safetensors_name(file, k);
+        size_t size = ls_safetensors_size(file, k);
+        unsigned char *bytes = strncmp(name, "history0/", 9) == 0 && size >= (i + 1) * ROW ? malloc(size) : NULL;
+        if (!bytes)
+            continue;
+        if (ls_safetensors_bytes(file, k, bytes) == LS_OK) {
+            double value;
+            uint64_t bits = ls_get_u64(bytes + i * ROW + 8);
+            memcpy(&value, &bits, sizeof value);
+            *epoch = (int)ls_get_u64(bytes + i * ROW);
+            if (ls_get_u64(bytes + i * ROW + 16))
+                ls_logs_set(logs, name + 9, value);
+            any = true;
+        }
+        free(bytes);
+    }
+    return any;
+}
+
+static void load_history(ls_safetensors *file, ls_history *history)
+{
+    for (size_t i = 0; !ls_failed(history->context); i++) {
+        ls_logs logs = {.count = 0};
+        int epoch = 0;
+        if (!history_row(file, i, &logs, &epoch))
+            return;
+        ls_history_add(history, epoch, &logs);
+    }
+}
+
 /* Data sets can still refuse; then those before go back. */
 static bool restore_positions(const ls_snapshot *s, const struct numbers *n)
 {
@@ -353,6 +419,8 @@ static void load_all(struct ls_loading *loading, ls_safetensors *file, const ls_
         ls_loading_finish(loading);
         ls_set_random_state(c->ls, &numbers.random);
         load_callbacks(loading, file, s, true);
+        if (s->history)
+            load_history(file, s->history);
         if (s->epoch)
             *s->epoch = numbers.epoch;
         if (s->batch)

@@ -54,7 +54,8 @@ void ls_loading_add(struct ls_loading *loading, ls_tensor variable, ls_tensor va
         ls_loading_misfit(loading, LS_SHAPE_MISMATCH, "%s is %s, but in the file %s", ls_name(variable),
                           ls_text(to).text, ls_text(from).text);
     } else if (loading->count < loading->capacity ||
-               ls_grow((void **)&loading->values, loading->capacity = 2 * loading->count + 15, sizeof *loading->values)) {
+               ls_grow((void **)&loading->values, loading->capacity = 2 * loading->count + 15,
+                       sizeof *loading->values)) {
         loading->values[loading->count++] = (struct ls_new_value){variable, value};
     } else {
         ls_fail(loading->ls, LS_OUT_OF_MEMORY, "%s: no host memory to load it", loading->path);
@@ -182,12 +183,13 @@ static bool check(const ls_weights_options *o, const char *who)
     if (!ls || ls_failed(ls))
         return false;
     if (!o->path || (!ends_with(o->path, ".weights.h5") && !ends_with(o->path, ".safetensors")))
-        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: the path \"%.300s\" must end with .weights.h5 (Keras) or .safetensors", who,
-                o->path ? o->path : "NULL");
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: the path \"%.300s\" must end with .weights.h5 (Keras) or .safetensors",
+                who, o->path ? o->path : "NULL");
     else if (o->optimizer && o->optimizer->context != ls)
         ls_fail(ls, LS_FOREIGN_HANDLE, "%s: the optimizer belongs to another context", who);
     else if (ls_all_variables(o->model).count == 0)
-        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s has no weights yet; ls_build makes them", who, ls_layer_name(o->model));
+        ls_fail(ls, LS_INVALID_ARGUMENT, "%s: %s has no weights yet; ls_build makes them", who,
+                ls_layer_name(o->model));
     return !ls_failed(ls);
 }
 

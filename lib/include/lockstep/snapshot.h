@@ -38,6 +38,7 @@ typedef struct ls_snapshot {
     ls_dataset *const *datasets;     /* their positions: which epoch, which batch */
     ls_callback *const *callbacks;   /* their numbers: ls_callback_number */
     int64_t *epoch, *batch;          /* the loop's own: read by save, set by load; NULL: not kept */
+    ls_history *history;             /* set by ls_backup_and_restore; NULL: none */
 } ls_snapshot;
 
 /**
@@ -56,6 +57,25 @@ LS_API ls_status ls_save_snapshot(const ls_snapshot *snapshot);
  * version of the arithmetic wrote it.
  */
 LS_API ls_status ls_load_snapshot(const ls_snapshot *snapshot);
+
+typedef struct ls_backup_and_restore_options {
+    ls_snapshot snapshot; /* what to keep; the metrics of ls_compile are added where .metrics is NULL */
+    int save_freq;        /* also after so many batches of an epoch; 0: between epochs only */
+    bool keep;            /* do not delete the file when training ends: Keras' delete_checkpoint = False */
+} ls_backup_and_restore_options;
+
+/**
+ * For ls_fit: saves a snapshot at the end of every epoch, with the History, and where fit is called again and the file
+ * is there, goes on from it: that epoch, that batch, those numbers of the callbacks, that History. Put it first into
+ * the list of callbacks, name the others in .snapshot.callbacks, train from a data set (.data) and name it in
+ * .snapshot.datasets; then the bits are those of a run that nobody stopped. The lists must outlast the callback.
+ * When fit ends, the file is deleted, unless an error or .stop ended it. keras.callbacks.BackupAndRestore. NULL on an
+ * error: LS_INVALID_ARGUMENT without a path.
+ */
+LS_API ls_callback *ls_backup_and_restore_with(const ls_backup_and_restore_options *options);
+/** ls_backup_and_restore({.context = ls, .path = "run.snapshot", …}, .save_freq = 100). */
+#define ls_backup_and_restore(...)                                                                 \
+    ls_backup_and_restore_with(&(ls_backup_and_restore_options){.snapshot = __VA_ARGS__})
 
 #ifdef __cplusplus
 }
