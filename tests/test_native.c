@@ -264,9 +264,11 @@ static bool fail_once(const char *name, cl_int code, long nth, enum need need)
     if (need != MAY)
         CHECK(strstr(message, name) && strstr(message, text), "%s, %s, call %ld: the message is \"%s\"", name, text, nth,
               message);
-    bool lost = code == CL_DEVICE_NOT_AVAILABLE;
+    /* What a driver says of a device that it gave up. */
+    bool gone = code == CL_DEVICE_NOT_AVAILABLE || code == CL_INVALID_CONTEXT || code == CL_INVALID_COMMAND_QUEUE;
+    bool lost = status == LS_DEVICE_LOST;
     if (need != MAY)
-        CHECK((status == LS_DEVICE_LOST) == lost, "%s, %s: status %s", name, text, ls_status_name(status));
+        CHECK(lost == gone, "%s, %s: status %s", name, text, ls_status_name(status));
     ls_clear_error(ls);
     if (opened && !lost)
         CHECK(job(ls, &result) == LS_OK && result == truth, "%s, %s, call %ld: afterwards %g: %s", name, text, nth,
