@@ -17,6 +17,10 @@
 #include <unistd.h>
 #endif
 
+#if !defined ls_aligned_free
+#define ls_aligned_free free /* but on Windows: lib/windows */
+#endif
+
 extern const struct reference_slots ls_reference_slots_baseline, ls_reference_slots_avx2,
     ls_reference_slots_avx512, ls_reference_slots_neon;
 
@@ -188,7 +192,7 @@ static struct reference_device *own(struct ls_device *device)
 static void close_device(struct ls_device *device)
 {
     if (device) {
-        free(own(device)->scratch);
+        ls_aligned_free(own(device)->scratch);
         free(device);
     }
 }
@@ -226,7 +230,7 @@ static ls_status create_buffer(struct ls_device *device, size_t bytes, struct ls
 static void destroy_buffer(struct ls_device *device, struct ls_buffer *buffer)
 {
     (void)device;
-    free(buffer);
+    ls_aligned_free(buffer);
 }
 
 static ls_status write_buffer(struct ls_device *device, struct ls_buffer *buffer, size_t offset,
@@ -273,7 +277,7 @@ void ls_reference_fault(struct reference_device *device, enum ls_fault_kind kind
 void *ls_reference_scratch(struct reference_device *device, size_t bytes)
 {
     if (bytes > device->scratch_bytes) {
-        free(device->scratch);
+        ls_aligned_free(device->scratch);
         device->scratch = allocate(bytes);
         device->scratch_bytes = device->scratch ? bytes : 0;
         if (!device->scratch) {
