@@ -48,8 +48,6 @@ static const char *const clblast_files[] = {
 #if defined __APPLE__
     "libclblast.1.dylib",
     "libclblast.dylib",
-#elif defined _WIN32
-    "clblast.dll",
 #else
     "libclblast.so.1",
     "libclblast.so",
