@@ -437,7 +437,7 @@ static void test_several(void)
     ls_symbol *both = ls_apply(ls_merge_add(p.ls), a, b);
     ls_symbol *logits = ls_apply(ls_dense(p.ls, CLASSES), both), *size = ls_apply(ls_dense(p.ls, 1), both);
     ls_model *model = ls_functional(p.ls, "two", LS_SYMBOLS(a, b), LS_SYMBOLS(logits, size));
-    ls_metric *error = ls_loss_metric(p.ls, ls_mean_absolute_error_with, "size_error");
+    ls_metric *error = ls_loss_metric(p.ls, ls_mean_absolute_error_with, "accuracy");
     ls_loss losses[] = {{ls_sparse_categorical_crossentropy_with, .from_logits = true, .name = "class",
                          .metrics = LS_METRICS(p.accuracy)},
                         {ls_mean_squared_error_with, .weight = 0.5f, .name = "size", .metrics = LS_METRICS(error)}};
@@ -451,7 +451,10 @@ static void test_several(void)
         CHECK(fabs(total - ls_history_value(history, "loss", i)) < 1e-4, "%g %g", total,
               ls_history_value(history, "loss", i));
     }
-    CHECK(ls_history_has(history, "val_size_error", 1) && ls_history_has(history, "val_accuracy", 1), "names");
+    CHECK(ls_history_has(history, "val_size_accuracy", 1) && ls_history_has(history, "val_class_accuracy", 1), "names");
+    ls_fit(model, .inputs = inputs, .input_count = 2, .targets = targets, .target_count = 2,
+           .callbacks = LS_CALLBACKS(ls_early_stopping(p.ls, "class_accuracy")));
+    CHECK(ls_error(p.ls) == LS_OK, "the direction of class_accuracy: %s", ls_error_message(p.ls));
     close_problem(&p);
 }
 

@@ -143,7 +143,7 @@ static bool train_batch(struct fit *fit)
     ls_feed_release(&fit->data);
     if (ls_failed(run->context))
         return false;
-    ls_logs_of_metrics(&run->logs, compiled->all);
+    ls_logs_of_metrics(&run->logs, compiled);
     return ls_run_hook(run, LS_HOOK_on_train_batch_end, &run->logs);
 }
 
@@ -229,7 +229,7 @@ static bool epoch(struct fit *fit)
     struct ls_compiled *compiled = run->compiled;
     if (!begin_epoch(fit) || !train_epoch(fit) || ls_run_stopped(run))
         return false;
-    ls_logs_of_metrics(&fit->epoch_logs, compiled->all);
+    ls_logs_of_metrics(&fit->epoch_logs, compiled);
     ls_logs_read(&fit->epoch_logs);
     if (ls_failed(run->context) || !validate(fit) || ls_run_stopped(run))
         return false;

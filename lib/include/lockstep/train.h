@@ -36,7 +36,8 @@ typedef struct ls_loss {
     ls_reduction reduction;
     float weight;               /* Keras' loss_weights; 0: 1 */
     ls_metric *const *metrics;  /* of this output, where there are several; ends with NULL */
-    const char *name;           /* where there are several, "<name>_loss" is logged; default output_1, output_2, … */
+    const char *name;           /* where there are several, "<name>_loss" and "<name>_<metric>" are logged; default
+                                 * output_1, output_2, … */
 } ls_loss;
 
 /** Metrics in an array that ends with NULL. It lives as long as the block: ls_compile copies it. */
