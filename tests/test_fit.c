@@ -470,6 +470,27 @@ static void keep_log(void *user, ls_log_level level, const char *message)
     snprintf(last_log, sizeof last_log, "%s", message);
 }
 
+static void test_frozen(void)
+{
+    ls_context *ls = ls_open_logged("reference", LS_LOG_WARNING, keep_log, NULL);
+    ls_model *model = ls_sequential(ls, NULL, (ls_layer *[]){ls_dense(ls, 2), NULL});
+    ls_tensor x = ls_random_normal(ls, LS_SHAPE(9, 3), 0, 1), y = ls_ones(ls, LS_FLOAT32, LS_SHAPE(9, 2));
+    ls_build(model, LS_SHAPE(1, 3));
+    ls_set_trainable(model, false);
+    ls_compile(model, ls_sgd(ls), {ls_mean_squared_error_with});
+    ls_fingerprint_text before = ls_fingerprint_model(model);
+    ls_history *history = NULL;
+    warnings = 0;
+    ls_fit(model, .x = x, .y = y, .batch_size = 2, .epochs = 2, .history = &history);
+    CHECK(ls_error(ls) == LS_OK && ls_history_value(history, "loss", 1) > 0, "%s", ls_error_message(ls));
+    CHECK(warnings == 1 && strstr(last_log, "does not have any trainable weights"), "%d: %s", warnings, last_log);
+    CHECK(strcmp(before.text, ls_fingerprint_model(model).text) == 0, "a frozen model changed");
+    ls_set_trainable(model, true);
+    ls_fit(model, .x = x, .y = y);
+    CHECK(ls_error(ls) == LS_OK && strcmp(before.text, ls_fingerprint_model(model).text) != 0, "it trains again");
+    ls_close(&ls);
+}
+
 static void count_samples(ls_step *step)
 {
     int64_t *seen = step->user;
@@ -791,6 +812,7 @@ int main(int argc, char **argv)
     test_no_reads();
     test_evaluate_and_predict();
     test_weights();
+    test_frozen();
     test_several();
     test_steps_per_epoch();
     test_bad_input();

@@ -268,8 +268,11 @@ static void finish(struct fit *fit)
     char message[2048] = "";
     ls_status status = ls_error(ls);
     if (status != LS_OK) {
-        snprintf(message, sizeof message, "fit: epoch %d, %s %lld: %s", run->event.epoch + 1,
-                 fit->within ? "batch" : "after batch", (long long)run->event.batch + fit->within, ls_error_message(ls));
+        char place[40] = "";
+        if (fit->within || run->event.batch > 0)
+            snprintf(place, sizeof place, ", %s %lld", fit->within ? "batch" : "after batch",
+                     (long long)run->event.batch + fit->within);
+        snprintf(message, sizeof message, "fit: epoch %d%s: %s", run->event.epoch + 1, place, ls_error_message(ls));
         ls_clear_error(ls);
     }
     if (run->step.optimizer)

@@ -34,6 +34,7 @@ struct ls_compiled {
     size_t metric_count;
     ls_metric **all;            /* every metric, by name, ends with NULL: what is reset and logged */
     bool running, stop;         /* in fit; ls_stop_training */
+    bool told_of_frozen;
 };
 
 /** What ls_compile left; NULL, with the error raised, if it was not called. `who` is for the message. */

@@ -113,6 +113,8 @@ LS_API void ls_track_loss(ls_step *step, ls_tensor loss);
  *     ls_track_loss(step, loss);
  *     ls_apply_gradients(step->optimizer, ls_gradients_of(tape, loss, ls_trainable_variables(step->model)));
  *     ls_compute_metrics(step, y_pred);
+ *
+ * Without trainable variables it warns once and leaves gradients out, as Keras does.
  */
 LS_API void ls_default_train_step(ls_step *step);
 /** forward, loss, track_loss, metrics. */
