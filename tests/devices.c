@@ -19,6 +19,7 @@ static const struct device_kind kinds[] = {
      1 << 20},
     {"rusticl", "opencl:rusticl", "RUSTICL_ENABLE=llvmpipe", NULL, true, 70000},
     {"lavapipe", "vulkan:llvmpipe", NULL, NULL, false, 70000, true},
+    {"lavapipe-shaderc", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=fused", NULL, false, 70000, true},
     {"lavapipe-unfused", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=unfused", NULL, false, 70000, true},
     {"lavapipe-staging", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=staging", NULL, false, 70000, true},
     {"oclgrind", "opencl:oclgrind", "OCL_ICD_VENDORS=" OCLGRIND, OCLGRIND, false, 700},

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Random small graphs of public ops, and an interpreter of them in double precision that shares no code
- * with the library. test_graphs.c compares the two.
+ * with the library, but for the formulas in graphs_derived.c. test_graphs.c compares the two.
  *
- * To add an op: one row in graphs_rows.def if it works element by element, reduces axes, or maps each
+ * To add an op: nothing if it is a row of elementwise.def with tensors for inputs and a gradient
+ * (graphs_derived.c); one row in graphs_rows.def if it works element by element, reduces axes, or maps each
  * line along an axis to a line; else a plan, an eval and a call in graphs_rows.c, and a row at its end.
  */
 #ifndef LOCKSTEP_TESTS_GRAPHS_H
@@ -68,9 +69,12 @@ struct graph {
     double value[MOST_NODES][MOST_ELEMENTS]; /* at the point where the graph was made */
 };
 
-/** The rows, and how many there are. */
+/** The rows, and how many there are: those written down, then those that follow from elementwise.def. */
 const struct row *graph_row(int i);
 int graph_row_count(void);
+int graph_written_count(void);
+const struct row *graph_derived_row(int i);
+int graph_derived_count(void);
 /** Those of graphs_more.c and graphs_networks.c, which are among them. */
 extern const struct row graph_more_rows[], graph_network_rows[];
 extern const int graph_more_count, graph_network_count;
@@ -87,6 +91,10 @@ int fresh(struct graph *g, ls_dtype dtype, ls_shape shape, double low, double hi
 /** A random shape of that rank. */
 ls_shape random_shape(struct graph *g, int rank);
 
+/** The plan and the eval of ops that work element by element, which read `inputs`, `type`, `domain` and `formula`. */
+bool graph_plan_elementwise(struct graph *g, struct node *n);
+void graph_eval_elementwise(const struct node *n, const struct array *in, struct array *out);
+
 /** A hash of three numbers. */
 uint64_t mixed(uint64_t a, uint64_t b, uint64_t c);
 
@@ -99,6 +107,10 @@ void coordinates_of(const ls_shape *shape, int64_t i, int64_t *at);
 int64_t index_of(const ls_shape *shape, const int64_t *at);
 
 /* ---- For formulas that are not smooth everywhere ---- */
+
+/** The inverse of erf; floor(t), a step function. */
+double graph_inverse_erf(double y);
+double graph_floor(double t);
 
 /** Whether t > 0. Derivatives are compared only where no such answer changes nearby. */
 bool above(double t);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fails when a public op stands in no row of the random graphs, unless WITHOUT says why.
 
-    graphs_cover.py HEADERS ROWS...
+    graphs_cover.py HEADERS ELEMENTWISE ROWS...
 """
 import pathlib
 import re
@@ -41,9 +41,17 @@ def ops(folder):
             yield name.removesuffix("_with")
 
 
+def derived(path):
+    """The ops whose rows graphs_derived.c makes: section 1, one or two floats, a gradient."""
+    section = pathlib.Path(path).read_text().split("#if LS_ROWS & 1")[1].split("#endif")[0]
+    for row in re.findall(r"^F_FF?\((.*)\)$", section, re.M):
+        if "NONE" not in re.split(r"[,\s]+", row):
+            yield "ls_" + row.split(",")[0]
+
+
 def main():
-    rows = "".join(pathlib.Path(p).read_text() for p in sys.argv[2:])
-    called = set(re.findall(r"\b(ls_\w+?)(?:_with)?\(", rows))
+    rows = "".join(pathlib.Path(p).read_text() for p in sys.argv[3:])
+    called = set(re.findall(r"\b(ls_\w+?)(?:_with)?\(", rows)) | set(derived(sys.argv[2]))
     known = set(ops(sys.argv[1]))
     wrong = [f"{op} has no row in the random graphs, and no reason for that" for op in sorted(known - called - set(WITHOUT))]
     wrong += [f"{op} is said to have no row, but has one" for op in sorted(set(WITHOUT) & called)]

@@ -20,7 +20,7 @@ static ls_shape thinner(struct graph *g, ls_shape whole)
 }
 
 /* Inputs of the types and intervals of the row, which broadcast. */
-static bool plan_elementwise(struct graph *g, struct node *n)
+bool graph_plan_elementwise(struct graph *g, struct node *n)
 {
     const struct row *row = n->row;
     n->inputs = row->inputs;
@@ -44,7 +44,7 @@ static bool plan_elementwise(struct graph *g, struct node *n)
     return true;
 }
 
-static void eval_elementwise(const struct node *n, const struct array *in, struct array *out)
+void graph_eval_elementwise(const struct node *n, const struct array *in, struct array *out)
 {
     for (int64_t i = 0; i < out->n; i++) {
         double x[3] = {0};
@@ -54,11 +54,10 @@ static void eval_elementwise(const struct node *n, const struct array *in, struc
     }
 }
 
-/* floor(t), a step function. */
-static double whole_part(double t) { return stair(floor(t), fmin(t - floor(t), floor(t) + 1 - t)); }
+double graph_floor(double t) { return stair(floor(t), fmin(t - floor(t), floor(t) + 1 - t)); }
 
 /* By Newton's method. */
-static double inverse_erf(double y)
+double graph_inverse_erf(double y)
 {
     double x = y;
     for (int i = 0; i < 12; i++)
@@ -855,8 +854,8 @@ static ls_tensor call_not(const struct node *n, const ls_tensor *in)
         return expression;                                                                 \
     }                                                                                      \
     static const struct row row_##op = {.name = #op,                                       \
-                                        .plan = plan_elementwise,                          \
-                                        .eval = eval_elementwise,                          \
+                                        .plan = graph_plan_elementwise,                          \
+                                        .eval = graph_eval_elementwise,                          \
                                         .call = call_##op,                                 \
                                         .formula = formula_##op,                           \
                                         __VA_ARGS__};
@@ -964,15 +963,15 @@ static const struct row others[] = {
     {"scatter_add", plan_scatter_add, eval_scatter_add, call_scatter_add},
     {"one_hot", plan_one_hot, eval_one_hot, call_one_hot, .exact = true},
     {"sparse_softmax_cross_entropy", plan_cross_entropy, eval_cross_entropy, call_cross_entropy},
-    {"cast_bool", plan_elementwise, eval_elementwise, call_to_float, .inputs = 1, .type = {LS_BOOL}, .domain = {{0, 1}},
+    {"cast_bool", graph_plan_elementwise, graph_eval_elementwise, call_to_float, .inputs = 1, .type = {LS_BOOL}, .domain = {{0, 1}},
      .formula = as_it_is, .exact = true},
-    {"cast_int", plan_elementwise, eval_elementwise, call_to_float, .inputs = 1, .type = {LS_INT32},
+    {"cast_int", graph_plan_elementwise, graph_eval_elementwise, call_to_float, .inputs = 1, .type = {LS_INT32},
      .domain = {{-100, 100}}, .formula = as_it_is, .exact = true},
-    {"cast_to_int", plan_elementwise, eval_elementwise, call_to_int, .inputs = 1, .result = LS_INT32,
+    {"cast_to_int", graph_plan_elementwise, graph_eval_elementwise, call_to_int, .inputs = 1, .result = LS_INT32,
      .domain = {{-100, 100}}, .formula = towards_zero},
-    {"logical_not", plan_elementwise, eval_elementwise, call_not, .inputs = 1, .result = LS_BOOL, .type = {LS_BOOL},
+    {"logical_not", graph_plan_elementwise, graph_eval_elementwise, call_not, .inputs = 1, .result = LS_BOOL, .type = {LS_BOOL},
      .domain = {{0, 1}}, .formula = negated},
-    {"where", plan_elementwise, eval_elementwise, call_where, .inputs = 3, .type = {LS_BOOL},
+    {"where", graph_plan_elementwise, graph_eval_elementwise, call_where, .inputs = 3, .type = {LS_BOOL},
      .domain = {{0, 1}, {-100, 100}, {-100, 100}}, .formula = chosen, .exact = true},
 };
 
@@ -1006,10 +1005,13 @@ enum { LISTED = sizeof listed / sizeof *listed };
 
 enum { HERE = LISTED + sizeof others / sizeof *others };
 
-int graph_row_count(void) { return HERE + graph_more_count + graph_network_count; }
+int graph_written_count(void) { return HERE + graph_more_count + graph_network_count; }
+int graph_row_count(void) { return graph_written_count() + graph_derived_count(); }
 
 const struct row *graph_row(int i)
 {
+    if (i >= graph_written_count())
+        return graph_derived_row(i - graph_written_count());
     if (i < HERE)
         return i < LISTED ? listed[i] : &others[i - LISTED];
     i -= HERE;

@@ -232,6 +232,15 @@ static void indices(struct suite *s, ls_context *ls)
     ls_one_hot(low, 5);
     suite_check(s, ls_synchronize(ls) == LS_OUT_OF_RANGE, "one_hot", "no error");
     expect(s, ls, LS_OUT_OF_RANGE, "one_hot: index -1 at position 1 is outside [0, 5)", "one_hot out of range");
+    ls_read(ls_take_along_axis(ls_ones(ls, LS_FLOAT32, LS_SHAPE(2)), low, 0), x, 8);
+    suite_check(s, strncmp(ls_error_message(ls), "take_along_axis: index -1 at position 1", 39) == 0, "take_along_axis",
+                "%s", ls_error_message(ls));
+    ls_clear_error(ls);
+    ls_gather_nd(ls_ones(ls, LS_FLOAT32, LS_SHAPE(2, 3)), ls_reshape(low, LS_SHAPE(1, 2)));
+    suite_check(s, ls_synchronize(ls) == LS_OUT_OF_RANGE, "gather_nd", "no error");
+    suite_check(s, strncmp(ls_error_message(ls), "gather_nd: index -1 at position", 31) == 0, "gather_nd", "%s",
+                ls_error_message(ls));
+    ls_clear_error(ls);
     suite_check(s, ls_read(ls_gather(table, ls_arange(ls, 4), 0), x, sizeof x) == LS_OK, "after a fault", "%s",
                 ls_error_message(ls));
 }

@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "tool.h"
+#include "verdict.h"
 
 /* A backend that this build leaves out is told as well, with the way to get it. */
 static const struct ls_device_info not_built[] = {
@@ -80,6 +81,28 @@ const char *class_meaning(const char *class)
     return "`lockstep selftest` finds out";
 }
 
+void print_reasons(const char *reasons)
+{
+    for (const char *line = reasons; *line;) {
+        int length = (int)strcspn(line, "\n");
+        printf("               %.*s\n", length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+/* Why the self-test gave the device its class. */
+struct reasons_text {
+    char text[sizeof ((struct ls_verdict *)0)->reasons];
+};
+static struct reasons_text reasons_of(const ls_device_info *d)
+{
+    struct reasons_text reasons = {""};
+    struct ls_verdict verdict;
+    if (ls_verdict_load(d, NULL, &verdict) && strcmp(verdict.exactness, d->exactness) == 0)
+        memcpy(reasons.text, verdict.reasons, sizeof reasons.text);
+    return reasons;
+}
+
 static void print_device(const ls_device_info *d)
 {
     if (!d->available) {
@@ -94,7 +117,9 @@ static void print_device(const ls_device_info *d)
     printf("%s\n", d->has_fp64 ? "fp64" : "no fp64");
     printf("    memory     %s, largest buffer %s\n", d->memory ? size_of(d->memory).text : "unknown",
            d->max_buffer ? size_of(d->max_buffer).text : "not limited");
-    printf("    exactness  %s: %s\n\n", d->exactness, class_meaning(d->exactness));
+    printf("    exactness  %s: %s\n", d->exactness, class_meaning(d->exactness));
+    print_reasons(reasons_of(d).text);
+    putchar('\n');
 }
 
 #define PRIM(primitive, need, meaning)                                                             \
@@ -151,6 +176,7 @@ static void write_json(const struct device_list *list)
         json_bool("available", d->available);
         json_text("reason", d->reason);
         json_text("class", d->exactness[0] ? d->exactness : "untested");
+        json_text("class_reasons", reasons_of(d).text);
         json_text("driver", d->driver);
         json_integer("memory", d->memory);
         json_integer("max_buffer", d->max_buffer);

@@ -29,11 +29,7 @@ static void print_result(const ls_selftest_result *r)
 {
     printf("%s: %s\n    driver     %s\n    class      %s: %s\n", r->device.device, r->device.name, r->device.driver,
            r->device.exactness, class_meaning(r->device.exactness));
-    for (const char *line = r->reasons; *line;) {
-        int length = (int)strcspn(line, "\n");
-        printf("               %.*s\n", length, line);
-        line += length + (line[length] == '\n');
-    }
+    print_reasons(r->reasons);
     printf("    %d checks in %.2f s%s%s\n\n", r->checks, r->seconds, r->full ? ", everything" : "",
            r->kept ? ", earlier; --again repeats them" : "");
 }

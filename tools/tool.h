@@ -21,6 +21,8 @@ int verify_command(int argc, char **argv);
 
 /** What a class of exactness means, in a few words (devices.c). */
 const char *class_meaning(const char *class);
+/** Prints the reasons of a verdict, each on a line of its own. */
+void print_reasons(const char *reasons);
 
 /** Says on stderr what is wrong with the command line and where help is; returns EXIT_MISUSE. */
 int misuse(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));

@@ -31,6 +31,8 @@ static ls_status status_of(struct ls_cl_device *device, cl_int code)
     case CL_INVALID_BUFFER_SIZE:
         return LS_OUT_OF_MEMORY;
     case CL_DEVICE_NOT_AVAILABLE:
+    case CL_INVALID_CONTEXT: /* ours are valid, unless the driver gave up on them: */
+    case CL_INVALID_COMMAND_QUEUE: /* so drivers answer after a kernel that crashed */
         device->base.lost = true;
         return LS_DEVICE_LOST;
     case CL_BUILD_PROGRAM_FAILURE:
@@ -60,11 +62,15 @@ ls_status ls_cl_failed(struct ls_cl_device *device, cl_int code, const char *cal
 struct found {
     cl_platform_id platform;
     cl_device_id device;
+    const char *failed; /* the first call about it that failed, and its code; NULL if none did */
+    cl_int code;
 };
 
-/* All devices of all platforms, in the order in which they are numbered. 0 and a message if none. */
-static size_t find_devices(struct found found[MOST_DEVICES], struct ls_message *message)
+/* All devices of all platforms, in the order in which they are numbered. 0 and a message if none;
+ * `silent` is what a driver said that showed none, CL_SUCCESS if all did. */
+static size_t find_devices(struct found found[MOST_DEVICES], cl_int *silent, struct ls_message *message)
 {
+    *silent = CL_SUCCESS;
     if (!ls_cl_load(message))
         return 0;
     cl_platform_id platforms[MOST_DEVICES];
@@ -91,47 +97,66 @@ static size_t find_devices(struct found found[MOST_DEVICES], struct ls_message *
         cl_uint device_count = 0;
         code = ls_cl.clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MOST_DEVICES, devices,
                                     &device_count);
-        if (code != CL_SUCCESS)
-            continue; /* a driver without a device, which is common */
+        if (code != CL_SUCCESS) {
+            if (*silent == CL_SUCCESS || *silent == CL_DEVICE_NOT_FOUND) /* which is common */
+                *silent = code;
+            continue;
+        }
         for (cl_uint d = 0; d < device_count && d < MOST_DEVICES && count < MOST_DEVICES; d++)
-            found[count++] = (struct found){platforms[p], devices[d]};
+            found[count++] = (struct found){.platform = platforms[p], .device = devices[d]};
     }
     if (count == 0)
         snprintf(message->text, sizeof message->text,
-                 "%u OpenCL driver%s installed, but no device; for CPUs install pocl-opencl-icd, for "
-                 "rusticl set RUSTICL_ENABLE",
-                 (unsigned)platform_count, platform_count == 1 ? " is" : "s are");
+                 "%u OpenCL driver%s installed, but no device (clGetDeviceIDs: %s (%d)); for CPUs install "
+                 "pocl-opencl-icd, for rusticl set RUSTICL_ENABLE",
+                 (unsigned)platform_count, platform_count == 1 ? " is" : "s are", ls_cl_code_text(*silent),
+                 (int)*silent);
     return count;
 }
 
-static void platform_text(cl_platform_id platform, cl_platform_info what, char *text, size_t size)
+static bool answered(struct found *found, cl_int code, const char *call)
+{
+    if (code != CL_SUCCESS && found->failed == NULL) {
+        found->failed = call;
+        found->code = code;
+    }
+    return code == CL_SUCCESS;
+}
+
+static void platform_text(struct found *found, cl_platform_info what, char *text, size_t size)
 {
     text[0] = '\0';
-    if (ls_cl.clGetPlatformInfo(platform, what, size, text, NULL) != CL_SUCCESS)
+    if (!answered(found, ls_cl.clGetPlatformInfo(found->platform, what, size, text, NULL), "clGetPlatformInfo"))
         text[0] = '\0';
     text[size - 1] = '\0';
 }
 
-static void device_text(cl_device_id device, cl_device_info what, char *text, size_t size)
+static void device_text(struct found *found, cl_device_info what, char *text, size_t size)
 {
     text[0] = '\0';
-    if (ls_cl.clGetDeviceInfo(device, what, size, text, NULL) != CL_SUCCESS)
+    if (!answered(found, ls_cl.clGetDeviceInfo(found->device, what, size, text, NULL), "clGetDeviceInfo"))
         text[0] = '\0';
     text[size - 1] = '\0';
 }
 
-static cl_ulong device_number(cl_device_id device, cl_device_info what, size_t size)
+static cl_ulong device_number(struct found *found, cl_device_info what, size_t size)
 {
     union {
         cl_uint narrow;
         cl_ulong wide;
     } value = {.wide = 0};
-    if (ls_cl.clGetDeviceInfo(device, what, size, &value, NULL) != CL_SUCCESS)
+    if (!answered(found, ls_cl.clGetDeviceInfo(found->device, what, size, &value, NULL), "clGetDeviceInfo"))
         return 0;
     return size == sizeof value.narrow ? value.narrow : value.wide;
 }
 
-#define DEVICE_NUMBER(device, what, type) ((type)device_number(device, what, sizeof(type)))
+#define DEVICE_NUMBER(found, what, type) ((type)device_number(found, what, sizeof(type)))
+
+/* Version 1.1 and early 1.2 drivers without doubles may not know this question. */
+static bool has_doubles(struct found found)
+{
+    return DEVICE_NUMBER(&found, CL_DEVICE_DOUBLE_FP_CONFIG, cl_ulong) != 0;
+}
 
 /* Copies as much of a text as fits; names may be longer than what we show. */
 static void copy_text(char *to, size_t size, const char *from)
@@ -141,40 +166,49 @@ static void copy_text(char *to, size_t size, const char *from)
     to[length] = '\0';
 }
 
-static void describe(struct found found, size_t index, struct ls_device_info *info)
+static void describe(struct found *found, size_t index, struct ls_device_info *info)
 {
     *info = (struct ls_device_info){.available = true};
     snprintf(info->device, sizeof info->device, "opencl:%zu", index);
     snprintf(info->backend, sizeof info->backend, "opencl");
     snprintf(info->exactness, sizeof info->exactness, "untested");
 
-    char text[1024], platform[256], platform_version[256], driver[256];
-    device_text(found.device, CL_DEVICE_NAME, text, sizeof text);
+    char text[1024], platform[1024], platform_version[1024], driver[1024]; /* a longer answer is an error */
+    device_text(found, CL_DEVICE_NAME, text, sizeof text);
     copy_text(info->name, sizeof info->name, text);
-    platform_text(found.platform, CL_PLATFORM_NAME, platform, sizeof platform);
-    platform_text(found.platform, CL_PLATFORM_VERSION, platform_version, sizeof platform_version);
-    device_text(found.device, CL_DRIVER_VERSION, driver, sizeof driver);
-    snprintf(text, sizeof text, "%s, driver %s, %s", platform, driver, platform_version);
+    platform_text(found, CL_PLATFORM_NAME, platform, sizeof platform);
+    platform_text(found, CL_PLATFORM_VERSION, platform_version, sizeof platform_version);
+    device_text(found, CL_DRIVER_VERSION, driver, sizeof driver);
+    snprintf(text, sizeof text, "%.300s, driver %.300s, %.300s", platform, driver, platform_version);
     copy_text(info->driver, sizeof info->driver, text);
 
-    info->memory = DEVICE_NUMBER(found.device, CL_DEVICE_GLOBAL_MEM_SIZE, cl_ulong);
-    info->max_buffer = DEVICE_NUMBER(found.device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong);
-    info->compute_units = (int)DEVICE_NUMBER(found.device, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint);
-    cl_ulong type = DEVICE_NUMBER(found.device, CL_DEVICE_TYPE, cl_ulong);
+    info->memory = DEVICE_NUMBER(found, CL_DEVICE_GLOBAL_MEM_SIZE, cl_ulong);
+    info->max_buffer = DEVICE_NUMBER(found, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong);
+    info->compute_units = (int)DEVICE_NUMBER(found, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint);
+    cl_ulong type = DEVICE_NUMBER(found, CL_DEVICE_TYPE, cl_ulong);
     info->is_gpu = (type & CL_DEVICE_TYPE_GPU) != 0;
-    info->has_fp64 = DEVICE_NUMBER(found.device, CL_DEVICE_DOUBLE_FP_CONFIG, cl_ulong) != 0;
+    info->has_fp64 = has_doubles(*found);
 
     int major = 0, minor = 0;
-    device_text(found.device, CL_DEVICE_VERSION, text, sizeof text);
+    device_text(found, CL_DEVICE_VERSION, text, sizeof text);
     sscanf(text, "OpenCL %d.%d", &major, &minor);
+    bool available = DEVICE_NUMBER(found, CL_DEVICE_AVAILABLE, cl_uint),
+         compiler = DEVICE_NUMBER(found, CL_DEVICE_COMPILER_AVAILABLE, cl_uint),
+         little = DEVICE_NUMBER(found, CL_DEVICE_ENDIAN_LITTLE, cl_uint);
+    char unanswered[128] = "";
+    if (found->failed != NULL)
+        snprintf(unanswered, sizeof unanswered, "%s: %s (%d)", found->failed, ls_cl_code_text(found->code),
+                 (int)found->code);
     const char *reason = NULL;
-    if (!DEVICE_NUMBER(found.device, CL_DEVICE_AVAILABLE, cl_uint))
+    if (found->failed != NULL)
+        reason = unanswered;
+    else if (!available)
         reason = "the driver says that the device is not available";
-    else if (!DEVICE_NUMBER(found.device, CL_DEVICE_COMPILER_AVAILABLE, cl_uint))
+    else if (!compiler)
         reason = "the driver has no compiler";
     else if (major * 10 + minor < 12)
         reason = "OpenCL 1.2 is needed";
-    else if (!DEVICE_NUMBER(found.device, CL_DEVICE_ENDIAN_LITTLE, cl_uint))
+    else if (!little)
         reason = "the device is big-endian";
     if (reason != NULL) {
         info->available = false;
@@ -186,9 +220,10 @@ static size_t list(struct ls_device_info *devices, size_t capacity)
 {
     struct found found[MOST_DEVICES];
     struct ls_message message = {""};
-    size_t count = find_devices(found, &message);
+    cl_int silent;
+    size_t count = find_devices(found, &silent, &message);
     for (size_t i = 0; i < count && i < capacity; i++)
-        describe(found[i], i, &devices[i]);
+        describe(&found[i], i, &devices[i]);
     if (count == 0 && capacity > 0) {
         devices[0] = (struct ls_device_info){.device = "opencl", .backend = "opencl",
                                              .exactness = "untested"};
@@ -205,7 +240,8 @@ static ls_status choose(const char *which, struct found *chosen, struct ls_devic
                         struct ls_message *message)
 {
     struct found found[MOST_DEVICES];
-    size_t count = find_devices(found, message);
+    cl_int silent;
+    size_t count = find_devices(found, &silent, message);
     if (count == 0)
         return LS_UNAVAILABLE;
 
@@ -213,7 +249,7 @@ static ls_status choose(const char *which, struct found *chosen, struct ls_devic
     bool number = !any && which[strspn(which, "0123456789")] == '\0' && strlen(which) < 6;
     bool named = false; /* there is one, though it may not be usable */
     for (size_t i = 0; i < count; i++) {
-        describe(found[i], i, info);
+        describe(&found[i], i, info);
         if (number ? i != strtoul(which, NULL, 10)
                    : !any && strcasestr(info->name, which) == NULL &&
                          strcasestr(info->driver, which) == NULL)
@@ -231,27 +267,31 @@ static ls_status choose(const char *which, struct found *chosen, struct ls_devic
     size_t used = (size_t)snprintf(message->text, sizeof message->text,
                                    "there is no OpenCL device \"%s\"; there is", which);
     for (size_t i = 0; i < count && used < sizeof message->text; i++) {
-        describe(found[i], i, info);
+        describe(&found[i], i, info);
         used += (size_t)snprintf(message->text + used, sizeof message->text - used, "%s %s (%s)",
-                                 i == 0 ? "" : ",", info->device, info->name);
+                                 i == 0 ? "" : ",", info->device,
+                                 info->available ? info->name : info->reason);
     }
+    if (silent != CL_SUCCESS && used < sizeof message->text)
+        snprintf(message->text + used, sizeof message->text - used, "; one driver shows none (clGetDeviceIDs: %s (%d))",
+                 ls_cl_code_text(silent), (int)silent);
     return LS_NOT_FOUND;
 }
 
 /* Whether work-items should use vectors: on a CPU whose driver runs them as such. A driver that
  * splits vectors and puts one work-item into each lane (llvmpipe) is better served as GPUs are. */
-static bool prefers_vectors(const struct ls_cl_device *device)
+static bool prefers_vectors(const struct ls_cl_device *device, struct found *found)
 {
-    cl_ulong type = DEVICE_NUMBER(device->id, CL_DEVICE_TYPE, cl_ulong);
-    cl_uint width = DEVICE_NUMBER(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, cl_uint);
+    cl_ulong type = DEVICE_NUMBER(found, CL_DEVICE_TYPE, cl_ulong);
+    cl_uint width = DEVICE_NUMBER(found, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, cl_uint);
     bool cpu = (type & CL_DEVICE_TYPE_CPU) != 0 && (type & CL_DEVICE_TYPE_GPU) == 0;
     return (cpu && width >= 4) || device->max_group < 256 || device->local_memory < 16384;
 }
 
 /* Options of every program. The pragma against contraction is in the source: no option does it. */
-static void set_options(struct ls_cl_device *device)
+static void set_options(struct ls_cl_device *device, struct found *found)
 {
-    cl_ulong single = DEVICE_NUMBER(device->id, CL_DEVICE_SINGLE_FP_CONFIG, cl_ulong);
+    cl_ulong single = DEVICE_NUMBER(found, CL_DEVICE_SINGLE_FP_CONFIG, cl_ulong);
     const char *extra = ls_env("LOCKSTEP_CL_BUILD_OPTIONS");
     snprintf(device->options, sizeof device->options, "-cl-std=CL1.2 %s%s%s",
              (single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0
@@ -335,10 +375,16 @@ static ls_status open_device(const char *which, struct ls_device **opened,
         return status;
     }
     device->id = chosen.device;
-    device->max_group = DEVICE_NUMBER(device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, size_t);
-    device->local_memory = DEVICE_NUMBER(device->id, CL_DEVICE_LOCAL_MEM_SIZE, cl_ulong);
-    device->wide = prefers_vectors(device);
-    set_options(device);
+    device->max_group = DEVICE_NUMBER(&chosen, CL_DEVICE_MAX_WORK_GROUP_SIZE, size_t);
+    device->local_memory = DEVICE_NUMBER(&chosen, CL_DEVICE_LOCAL_MEM_SIZE, cl_ulong);
+    device->wide = prefers_vectors(device, &chosen);
+    set_options(device, &chosen);
+    if (chosen.failed != NULL) {
+        status = ls_cl_failed(device, chosen.code, "%s", chosen.failed);
+        *message = device->base.message;
+        free(device);
+        return status;
+    }
     device->identity = identity_of(device);
     ls_cache_folder(device->cache_folder);
     const char *numerics = ls_env("LOCKSTEP_NUMERICS");

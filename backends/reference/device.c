@@ -185,21 +185,36 @@ static struct reference_device *own(struct ls_device *device)
     return (struct reference_device *)device;
 }
 
-static void close_device(struct ls_device *device)
-{
-    if (device) {
-        free(own(device)->scratch);
-        free(device);
-    }
-}
-
 /* aligned_alloc of `bytes` rounded up to cache lines, or NULL. */
 static void *allocate(size_t bytes)
 {
     if (bytes > PTRDIFF_MAX - CACHE_LINE) {
         return NULL;
     }
-    return aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    size_t rounded = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+#if defined _WIN32
+    return _aligned_malloc(rounded, CACHE_LINE);
+#else
+    return aligned_alloc(CACHE_LINE, rounded);
+#endif
+}
+
+/* What `allocate` gave. */
+static void release(void *memory)
+{
+#if defined _WIN32
+    _aligned_free(memory);
+#else
+    free(memory);
+#endif
+}
+
+static void close_device(struct ls_device *device)
+{
+    if (device) {
+        release(own(device)->scratch);
+        free(device);
+    }
 }
 
 static ls_status out_of_memory(struct ls_message *message, size_t bytes)
@@ -226,7 +241,7 @@ static ls_status create_buffer(struct ls_device *device, size_t bytes, struct ls
 static void destroy_buffer(struct ls_device *device, struct ls_buffer *buffer)
 {
     (void)device;
-    free(buffer);
+    release(buffer);
 }
 
 static ls_status write_buffer(struct ls_device *device, struct ls_buffer *buffer, size_t offset,
@@ -273,7 +288,7 @@ void ls_reference_fault(struct reference_device *device, enum ls_fault_kind kind
 void *ls_reference_scratch(struct reference_device *device, size_t bytes)
 {
     if (bytes > device->scratch_bytes) {
-        free(device->scratch);
+        release(device->scratch);
         device->scratch = allocate(bytes);
         device->scratch_bytes = device->scratch ? bytes : 0;
         if (!device->scratch) {

@@ -185,7 +185,7 @@ void ls_vk_order(struct ls_vk_device *device, struct ls_vk_batch *batch,
         if (buffers[i] != NULL)
             needed = needed || buffers[i]->written_epoch == device->epoch ||
                      ((access[i] & LS_VK_WRITE) != 0 && buffers[i]->read_epoch == device->epoch);
-    if (needed) {
+    if (needed && device->orders) {
         barrier(batch, ALL_STAGES, ALL_READS | ALL_WRITES);
         device->epoch++;
     }

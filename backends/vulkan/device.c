@@ -396,6 +396,7 @@ static void read_limits(struct ls_vk_device *device)
     device->range = range != NULL ? strtoull(range, NULL, 10) : device->limits.maxStorageBufferRange;
     if (groups != NULL)
         device->limits.maxComputeWorkGroupCount[0] = (uint32_t)strtoul(groups, NULL, 10);
+    device->orders = ls_vk_test_option("nobarriers") == NULL;
     device->fuses = ls_vk_test_option("unfused") == NULL;
     device->batch_limit = 128;
     device->upload_limit = (VkDeviceSize)64 << 20;
@@ -428,6 +429,10 @@ static ls_status start(struct ls_vk_device *device)
         status = ls_vk_create(&device->base, FAULT_BYTES, &device->faults);
     if (status == LS_OK)
         status = ls_vk_write(&device->base, device->faults, 0, no_faults, sizeof no_faults);
+    if (status == LS_OK && ls_vk_test_option("fused") != NULL && !ls_vk_has_compiler(device)) {
+        snprintf(device->base.message.text, sizeof device->base.message.text, "libshaderc cannot be used");
+        status = LS_UNAVAILABLE;
+    }
     return status;
 }
 

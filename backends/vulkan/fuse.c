@@ -252,7 +252,7 @@ static void write_text(struct text *text, const struct ls_vk_device *device, con
 /* ---- Compiling ---- */
 
 /* The compiler, made once. Without one, maps are not fused. */
-static bool has_compiler(struct ls_vk_device *device)
+bool ls_vk_has_compiler(struct ls_vk_device *device)
 {
     if (device->compiler != NULL || !device->fuses)
         return device->fuses;
@@ -375,7 +375,7 @@ ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args 
     struct pattern pattern = pattern_of(args);
     int buffers = args->inputs + args->outputs;
     if (pushed(args, &pattern) * 4 > LS_VK_PUSH || buffers > LS_VK_BINDINGS ||
-        (uint32_t)buffers > device->limits.maxPerStageDescriptorStorageBuffers || !has_compiler(device))
+        (uint32_t)buffers > device->limits.maxPerStageDescriptorStorageBuffers || !ls_vk_has_compiler(device))
         return LS_UNSUPPORTED;
     struct ls_vk_key key = key_of(args, &pattern);
     const struct ls_vk_pipeline *pipeline = ls_vk_find(device, &key);

@@ -147,7 +147,7 @@ static ls_status run_row(struct ls_vk_device *device, unsigned row, const struct
 
 /* ---- Programs ---- */
 
-/* The scratch memory of a program: the result of row i at i, behind them the inputs that are copied. */
+/* The scratch memory of a program: results of rows, and behind them the inputs that are copied. */
 enum { SCRATCH_INPUT = LS_MAP_ROWS };
 
 struct program {
@@ -204,7 +204,7 @@ static bool is_output(const struct ls_map_args *args, const struct ls_buffer *bu
     return false;
 }
 
-/* Whether a row behind `row`, or an output made by a copy, reads register `reg`. */
+/* Whether a row behind `row` reads register `reg`. */
 static bool is_read_later(const struct ls_map_args *args, int row, int reg)
 {
     for (int i = row + 1; i < args->rows; i++)
@@ -254,10 +254,29 @@ static ls_status load_inputs(struct program *p)
     return status;
 }
 
+/* The first scratch memory that no row before this one has which is still to be read, by a later row or
+ * by an output. This row itself may: it reads and writes element by element. */
+static int free_scratch(const struct ls_map_args *args, int row, const int *scratch)
+{
+    bool taken[LS_MAP_ROWS] = {false};
+    int found = 0;
+    for (int i = 0; i < row; i++) {
+        bool wanted = is_read_later(args, row, LS_REGISTER_ROW + i);
+        for (int o = 0; o < args->outputs; o++)
+            wanted = wanted || args->output[o].source == LS_REGISTER_ROW + i;
+        if (scratch[i] >= 0 && wanted)
+            taken[scratch[i]] = true;
+    }
+    while (taken[found])
+        found++;
+    return found;
+}
+
 static ls_status run_rows(struct program *p)
 {
     const struct ls_map_args *args = p->args;
     ls_status status = LS_OK;
+    int scratch[LS_MAP_ROWS]; /* the number of a row's, or -1 */
     for (int i = 0; i < args->rows && status == LS_OK; i++) {
         const struct ls_map_row *row = &args->row[i];
         struct operand operands[3] = {{.buffer = NULL}};
@@ -265,10 +284,11 @@ static ls_status run_rows(struct program *p)
         for (int a = 0; a < arguments_of(row->op); a++)
             operands[a] = p->registers[row->arg[a]];
         int reg = LS_REGISTER_ROW + i;
+        scratch[i] = direct == NULL ? free_scratch(args, i, scratch) : -1;
         if (direct != NULL) /* later rows may read it there */
             set_dense(p, reg, direct, LS_INT32);
         else
-            status = dense_scratch(p, i, reg, LS_INT32);
+            status = dense_scratch(p, scratch[i], reg, LS_INT32);
         if (status == LS_OK)
             status = run_row(p->device, row->op, operands, LS_INT32, p->registers[reg].buffer, &p->space);
     }

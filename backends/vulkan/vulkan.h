@@ -158,7 +158,8 @@ struct ls_vk_device {
     struct ls_buffer *faults; /* see shaders/fault.glsl */
     int fault_call; /* number of the last call that may fault, since faults was cleared */
 
-    bool fuses; /* maps of several rows become one pipeline */
+    bool orders; /* puts barriers, but for a test of who notices */
+    bool fuses;  /* maps of several rows become one pipeline */
     void *compiler, *compiler_options; /* of libshaderc */
     VkDeviceSize upload_limit;
     int batch_limit;
@@ -395,6 +396,8 @@ void ls_vk_push_window(struct ls_vk_launch *launch, const struct ls_window *wind
 /** Tries the map as one pipeline; fuse.c. LS_UNSUPPORTED where it cannot be. */
 ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args *args);
 
+/** Whether there is a compiler to fuse with; opens it the first time. */
+bool ls_vk_has_compiler(struct ls_vk_device *device);
 void ls_vk_release_compiler(struct ls_vk_device *device);
 
 /* A row of lib/ops/elementwise.def. Arguments: F float, I int, W either. */

@@ -164,14 +164,15 @@ ls_status ls_atomic_begin(struct ls_atomic *save, ls_context *ls, const char *pa
 /* As write, but over a limit on file sizes (RLIMIT_FSIZE) it is EFBIG, and SIGXFSZ does not end the process. */
 static ssize_t write_limited(int fd, const void *data, size_t bytes)
 {
-    sigset_t limit, old;
+    sigset_t limit, old, pending;
     sigemptyset(&limit);
     sigaddset(&limit, SIGXFSZ);
     pthread_sigmask(SIG_BLOCK, &limit, &old);
     ssize_t n = write(fd, data, bytes);
     int code = errno;
-    if (n < 0 && code == EFBIG && !sigismember(&old, SIGXFSZ))
-        sigtimedwait(&limit, NULL, &(struct timespec){0});
+    sigpending(&pending);
+    if (n < 0 && code == EFBIG && !sigismember(&old, SIGXFSZ) && sigismember(&pending, SIGXFSZ))
+        sigwait(&limit, &(int){0});
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     errno = code;
     return n;

@@ -3,6 +3,8 @@
  * Rows by index. The checks of the indices' values are made by the kernels, which note a fault that
  * the next waiting call reports: no op waits for the device.
  */
+#include <string.h>
+
 #include "op.h"
 
 /* (outer, rows, inner) of a tensor around an axis. */
@@ -45,7 +47,7 @@ static const struct ls_op gather_op = {"gather", vjp_gather, NULL};
 static void note_lookup(ls_context *ls, const char *op)
 {
     int i = 0;
-    while (i < LS_LOOKUPS && ls->lookups[i] && ls->lookups[i] != op)
+    while (i < LS_LOOKUPS && ls->lookups[i] && strcmp(ls->lookups[i], op) != 0)
         i++;
     if (i < LS_LOOKUPS)
         ls->lookups[i] = op;

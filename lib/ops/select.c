@@ -70,7 +70,7 @@ ls_tensor ls_take_along_axis(ls_tensor a, ls_tensor indices, int axis)
     for (int d = 0; d < shape.rank; d++)
         if (d != at && shape.dim[d] > 1)
             flat = ls_add(flat, steps_along(ls, shape.rank, d, shape.dim[d], stride[d]));
-    return ls_gather(ls_reshape(a, LS_SHAPE(n)), flat, 0);
+    return ls_gather_for(op, ls_reshape(a, LS_SHAPE(n)), flat, 0); /* so that an index error names this op */
 }
 
 ls_tensor ls_gather_nd(ls_tensor a, ls_tensor indices)
@@ -109,7 +109,7 @@ ls_tensor ls_gather_nd(ls_tensor a, ls_tensor indices)
     table.dim[0] = stride;
     for (int d = (int)depth; d < shape.rank; d++)
         table.dim[table.rank++] = shape.dim[d];
-    return ls_gather(ls_reshape(a, table), flat, 0);
+    return ls_gather_for("gather_nd", ls_reshape(a, table), flat, 0);
 }
 
 /* ---- Sorting ---- */

@@ -196,6 +196,29 @@ static void random_numbers(struct ls_duel *d)
     ls_pair_drop(d, &step);
 }
 
+/* Digests of receipts: across the edge of a block, of a pair that n cuts, of nothing, and with -0 as +0. */
+static void digest(struct ls_duel *d)
+{
+    static const int64_t sizes[] = {LS_DIGEST_BLOCK, LS_DIGEST_BLOCK + 1, 70001, 0};
+    enum { INPUTS = sizeof sizes / sizeof *sizes + 2 };
+    static const uint32_t zeros[2][3] = {{0x3f800000u, 0, 0x3f800000u}, {0x3f800000u, 0x80000000u, 0x3f800000u}};
+    struct ls_pair in[INPUTS], dst = blank(d, LS_INT32, 2 * INPUTS);
+    struct ls_digest_args args = {.inputs = INPUTS};
+    for (int i = 0; i < INPUTS; i++) {
+        in[i] = i < 2 ? ls_pair_of(d, LS_FLOAT32, 3, zeros[i]) : ordered(d, sizes[i - 2]);
+        args.input[i] = (struct ls_digest_input){NULL, LS_FLOAT32, in[i].n};
+    }
+    LS_DUEL(d, digest, "digest", &args, {
+        for (int i = 0; i < INPUTS; i++)
+            args.input[i].buffer = in[i].on[k];
+        args.dst = dst.on[k];
+    });
+    ls_pair_compare(d, &dst, dst.n, "digest");
+    for (int i = 0; i < INPUTS; i++)
+        ls_pair_drop(d, &in[i]);
+    ls_pair_drop(d, &dst);
+}
+
 static void softmax(struct ls_duel *d, int64_t outer, int64_t r)
 {
     const struct ls_backend *backend = d->device[1]->backend;
@@ -257,6 +280,7 @@ void ls_selftest_prims(struct ls_duel *d)
     move(d);
     order(d);
     random_numbers(d);
+    digest(d);
     softmax(d, 33, 10);
     softmax(d, 3, 130);
 

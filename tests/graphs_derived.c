@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows for the ops of elementwise.def that graphs_rows.def says nothing about: the formula of the library's own row,
+ * in double. Such a row notices a gradient that is not that of the formula, and devices that differ; whether
+ * the formula is the op's is for the golden to say. Ops without a gradient, and those with parameters, need a line.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "graphs.h"
+
+/* Which side was taken is an answer, so that finite differences across a kink are noticed. */
+static bool side(bool taken) { return above(taken ? 1 : -1); }
+
+#define LS_SELECT(condition, x, y) (side(condition) ? (x) : (y))
+#define LS_FMA(x, y, z)            ((x) * (y) + (z))
+#define LS_DIV(x, y)               ((x) / (y))
+#define LS_SQRT                    sqrt
+#define LS_ABS(x)                  (side((x) < 0) ? -(x) : (x))
+#define LS_FLOOR(x)                graph_floor(x)
+#define LS_CEIL(x)                 (-graph_floor(-(x)))
+#define LS_ROUND(x)                stair(rint(x), fabs((x) - floor(x) - 0.5))
+#define LS_TRUNC(x)                (side((x) < 0) ? -graph_floor(-(x)) : graph_floor(x))
+#define canon_floormod(x, y)       ((x) - (y) * graph_floor((x) / (y)))
+#define canon_rsqrt(x)             (1 / sqrt(x))
+#define canon_sigmoid(x)           (1 / (1 + exp(-(x))))
+#define canon_erfinv               graph_inverse_erf
+#define canon_acos                 acos
+#define canon_acosh                acosh
+#define canon_asin                 asin
+#define canon_asinh                asinh
+#define canon_atan                 atan
+#define canon_atan2                atan2
+#define canon_atanh                atanh
+#define canon_cbrt                 cbrt
+#define canon_cos                  cos
+#define canon_cosh                 cosh
+#define canon_erf                  erf
+#define canon_erfc                 erfc
+#define canon_exp                  exp
+#define canon_exp2                 exp2
+#define canon_expm1                expm1
+#define canon_hypot                hypot
+#define canon_log                  log
+#define canon_log10                log10
+#define canon_log1p                log1p
+#define canon_log2                 log2
+#define canon_pow                  pow
+#define canon_sin                  sin
+#define canon_sinh                 sinh
+#define canon_tan                  tan
+#define canon_tanh                 tanh
+
+#define LS_ROWS 1
+#define F_F(op, value, saves, gradient, low, high)                               \
+    static double formula_##op(double a, double b, double c)                     \
+    {                                                                            \
+        (void)b, (void)c;                                                        \
+        return value;                                                            \
+    }                                                                            \
+    static ls_tensor call_##op(const struct node *n, const ls_tensor *in)        \
+    {                                                                            \
+        (void)n;                                                                 \
+        return ls_##op(in[0]);                                                   \
+    }
+#define F_FF(op, value, ...)                                                     \
+    static double formula_##op(double a, double b, double c)                     \
+    {                                                                            \
+        (void)c;                                                                 \
+        return value;                                                            \
+    }                                                                            \
+    static ls_tensor call_##op(const struct node *n, const ls_tensor *in)        \
+    {                                                                            \
+        (void)n;                                                                 \
+        return ls_##op(in[0], in[1]);                                            \
+    }
+#define F_FFF(...)
+#define I_F(...)
+#define I_FF(...)
+#define I_I(...)
+#define I_II(...)
+#include "../lib/ops/elementwise.def"
+#undef F_F
+#undef F_FF
+
+/* ---- The rows: all of them, and those that are needed ---- */
+
+static const struct derived {
+    struct row row;
+    const char *gradient;
+} candidates[] = {
+#define ROW(op, slope, ...)                                                                                  \
+    {{.name = #op, .plan = graph_plan_elementwise, .eval = graph_eval_elementwise, .call = call_##op,        \
+      .formula = formula_##op, __VA_ARGS__}, slope},
+#define F_F(op, value, saves, gradient, low, high) ROW(op, #gradient, .inputs = 1, .domain = {{low, high}})
+#define F_FF(op, value, saves, gradient, grad_b, la, ha, lb, hb) \
+    ROW(op, #gradient, .inputs = 2, .domain = {{la, ha}, {lb, hb}})
+#include "../lib/ops/elementwise.def"
+};
+
+enum { CANDIDATES = sizeof candidates / sizeof *candidates };
+
+static bool is_written(const char *name)
+{
+    for (int r = 0; r < graph_written_count(); r++)
+        if (strcmp(graph_row(r)->name, name) == 0)
+            return true;
+    return false;
+}
+
+static const struct row *needed[CANDIDATES];
+static int needed_count = -1;
+
+int graph_derived_count(void)
+{
+    if (needed_count >= 0)
+        return needed_count;
+    needed_count = 0;
+    for (int i = 0; i < CANDIDATES; i++)
+        if (strcmp(candidates[i].gradient, "NONE") != 0 && !is_written(candidates[i].row.name))
+            needed[needed_count++] = &candidates[i].row;
+    return needed_count;
+}
+
+const struct row *graph_derived_row(int i) { return needed[i]; }
