@@ -437,7 +437,7 @@ static void test_several(void)
     ls_symbol *both = ls_apply(ls_merge_add(p.ls), a, b);
     ls_symbol *logits = ls_apply(ls_dense(p.ls, CLASSES), both), *size = ls_apply(ls_dense(p.ls, 1), both);
     ls_model *model = ls_functional(p.ls, "two", LS_SYMBOLS(a, b), LS_SYMBOLS(logits, size));
-    ls_metric *error = ls_loss_metric(p.ls, ls_mean_absolute_error_with, "size_error");
+    ls_metric *error = ls_loss_metric(p.ls, ls_mean_absolute_error_with, "accuracy");
     ls_loss losses[] = {{ls_sparse_categorical_crossentropy_with, .from_logits = true, .name = "class",
                          .metrics = LS_METRICS(p.accuracy)},
                         {ls_mean_squared_error_with, .weight = 0.5f, .name = "size", .metrics = LS_METRICS(error)}};
@@ -451,7 +451,10 @@ static void test_several(void)
         CHECK(fabs(total - ls_history_value(history, "loss", i)) < 1e-4, "%g %g", total,
               ls_history_value(history, "loss", i));
     }
-    CHECK(ls_history_has(history, "val_size_error", 1) && ls_history_has(history, "val_accuracy", 1), "names");
+    CHECK(ls_history_has(history, "val_size_accuracy", 1) && ls_history_has(history, "val_class_accuracy", 1), "names");
+    ls_fit(model, .inputs = inputs, .input_count = 2, .targets = targets, .target_count = 2,
+           .callbacks = LS_CALLBACKS(ls_early_stopping(p.ls, "class_accuracy")));
+    CHECK(ls_error(p.ls) == LS_OK, "the direction of class_accuracy: %s", ls_error_message(p.ls));
     close_problem(&p);
 }
 
@@ -465,6 +468,27 @@ static void keep_log(void *user, ls_log_level level, const char *message)
     (void)user;
     warnings += level == LS_LOG_WARNING;
     snprintf(last_log, sizeof last_log, "%s", message);
+}
+
+static void test_frozen(void)
+{
+    ls_context *ls = ls_open_logged("reference", LS_LOG_WARNING, keep_log, NULL);
+    ls_model *model = ls_sequential(ls, NULL, (ls_layer *[]){ls_dense(ls, 2), NULL});
+    ls_tensor x = ls_random_normal(ls, LS_SHAPE(9, 3), 0, 1), y = ls_ones(ls, LS_FLOAT32, LS_SHAPE(9, 2));
+    ls_build(model, LS_SHAPE(1, 3));
+    ls_set_trainable(model, false);
+    ls_compile(model, ls_sgd(ls), {ls_mean_squared_error_with});
+    ls_fingerprint_text before = ls_fingerprint_model(model);
+    ls_history *history = NULL;
+    warnings = 0;
+    ls_fit(model, .x = x, .y = y, .batch_size = 2, .epochs = 2, .history = &history);
+    CHECK(ls_error(ls) == LS_OK && ls_history_value(history, "loss", 1) > 0, "%s", ls_error_message(ls));
+    CHECK(warnings == 1 && strstr(last_log, "does not have any trainable weights"), "%d: %s", warnings, last_log);
+    CHECK(strcmp(before.text, ls_fingerprint_model(model).text) == 0, "a frozen model changed");
+    ls_set_trainable(model, true);
+    ls_fit(model, .x = x, .y = y);
+    CHECK(ls_error(ls) == LS_OK && strcmp(before.text, ls_fingerprint_model(model).text) != 0, "it trains again");
+    ls_close(&ls);
 }
 
 static void count_samples(ls_step *step)
@@ -788,6 +812,7 @@ int main(int argc, char **argv)
     test_no_reads();
     test_evaluate_and_predict();
     test_weights();
+    test_frozen();
     test_several();
     test_steps_per_epoch();
     test_bad_input();

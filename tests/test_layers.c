@@ -336,6 +336,9 @@ static void test_summary_of_branches(void)
         "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
         "│ one (Dense)         │ (None, 1)         │         14 │ both[0][0]        │\n"
         "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+        "│ sum (Add)           │ (None, 5)         │          0 │ a[0][0], a[0][0], │\n"
+        "│                     │                   │            │ an_input_with_a_… │\n"
+        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
         "│ two (Dense)         │ (None, 2)         │         28 │ both[0][0]        │\n"
         "└─────────────────────┴───────────────────┴────────────┴───────────────────┘\n"
         " Total params: 66 (264.00 B)\n"
@@ -348,7 +351,8 @@ static void test_summary_of_branches(void)
     ls_symbol *x = ls_apply(shared, a), *y = ls_apply(shared, b);
     ls_symbol *both = ls_apply(ls_merge_concatenate(ls, .name = "both"), x, y, b);
     ls_symbol *one = ls_apply(ls_dense(ls, 1, .name = "one"), both), *two = ls_apply(ls_dense(ls, 2, .name = "two"), both);
-    ls_model *model = ls_functional(ls, "branches", LS_SYMBOLS(a, b), LS_SYMBOLS(one, two));
+    ls_symbol *sum = ls_apply(ls_merge_add(ls, .name = "sum"), a, a, b);
+    ls_model *model = ls_functional(ls, "branches", LS_SYMBOLS(a, b), LS_SYMBOLS(one, sum, two));
     CHECK(ls_summary_lines(model, keep_line, text) == LS_OK && strcmp(text, expected) == 0, "the summary:\n%s", text);
 }
 

@@ -128,16 +128,27 @@ static void draw_cell(char *line, size_t size, const char *text, size_t n, size_
     append(line, size, right ? cell : padding);
 }
 
-/* One line of the last column: "dense[0][0],", which has one line for each input of `layer`, or "-". */
-static bool connection_text(const struct out *out, const ls_layer *layer, size_t which, char *text, size_t size)
+/* One line of the last column, "dense[0][0], dense[1][0],": the inputs of `layer` from `which` on that fit, or "-". True
+ * when there are more of them. */
+static bool connection_text(const struct out *out, const ls_layer *layer, size_t *which, char *text, size_t size)
 {
-    struct ls_connection from, next;
-    bool found = layer && ls_functional_connection(out->model, layer, which, &from);
-    snprintf(text, size, "%s", layer && which == 0 ? "-" : "");
-    if (found)
-        snprintf(text, size, "%.100s[%zu][%zu]%s", ls_layer_name(from.layer), from.application, from.output,
-                 ls_functional_connection(out->model, layer, which + 1, &next) ? "," : "");
-    return found && ls_functional_connection(out->model, layer, which + 1, &next);
+    struct ls_connection from;
+    bool more = ls_functional_connection(out->model, layer, *which, &from);
+    snprintf(text, size, "%s", !more && *which == 0 ? "-" : "");
+    *which += !more;
+    while (more) {
+        char piece[ROW_TEXT];
+        struct ls_connection next;
+        more = ls_functional_connection(out->model, layer, *which + 1, &next);
+        snprintf(piece, sizeof piece, "%s%.100s[%zu][%zu]%s", *text ? " " : "", ls_layer_name(from.layer),
+                 from.application, from.output, more ? "," : "");
+        if (*text && strlen(text) + strlen(piece) > (size_t)out->widths[COLUMNS - 1])
+            return true;
+        append(text, size, piece);
+        from = next;
+        ++*which;
+    }
+    return false;
 }
 
 /* `layer` is NULL for the head, whose last cell is a text as the others. */
@@ -145,12 +156,13 @@ static void draw_row(const struct out *out, const char *bar, const char *const *
 {
     const char *rest[COLUMNS];
     bool more = true;
+    size_t input = 0;
     memcpy(rest, cells, sizeof rest);
-    for (size_t number = 0; more; number++) {
+    while (more) {
         char text[500] = "", connection[ROW_TEXT];
         more = false;
         if (layer && out->columns == COLUMNS) {
-            more = connection_text(out, layer, number, connection, sizeof connection);
+            more = connection_text(out, layer, &input, connection, sizeof connection);
             rest[COLUMNS - 1] = connection;
         }
         for (int c = 0; c < out->columns; c++) {

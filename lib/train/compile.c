@@ -34,10 +34,20 @@ static size_t count_of(ls_metric *const *metrics)
     return count;
 }
 
-static void take(struct ls_compiled *compiled, ls_metric *const *metrics, size_t output, bool weighted)
+static void take(struct ls_compiled *compiled, ls_metric *const *metrics, size_t output, bool weighted, const char *prefix)
 {
-    for (; metrics && *metrics; metrics++)
-        compiled->metrics[compiled->metric_count++] = (struct ls_output_metric){*metrics, output, weighted};
+    for (; metrics && *metrics; metrics++) {
+        struct ls_output_metric *m = &compiled->metrics[compiled->metric_count++];
+        *m = (struct ls_output_metric){*metrics, output, weighted, ""};
+        snprintf(m->name, sizeof m->name, "%s%s%s", prefix, *prefix ? "_" : "", ls_metric_name(*metrics));
+    }
+}
+
+/* The name of output i of several; `text` of LS_LOG_NAME_SIZE is for one that has none. */
+static const char *output_name(const struct ls_compiled *compiled, size_t i, char *text)
+{
+    snprintf(text, LS_LOG_NAME_SIZE, "output_%zu", i + 1);
+    return compiled->losses[i].name ? compiled->losses[i].name : text;
 }
 
 /* Losses and metrics of all outputs into one list each; false without memory. */
@@ -55,10 +65,12 @@ static bool take_outputs(struct ls_compiled *compiled, const ls_compile_options 
         return false;
     memcpy(compiled->losses, losses, outputs * sizeof *losses);
     compiled->loss_count = outputs;
-    take(compiled, o->metrics, 0, false);
-    take(compiled, o->weighted_metrics, 0, true);
-    for (size_t i = 0; i < outputs; i++)
-        take(compiled, losses[i].metrics, i, false);
+    take(compiled, o->metrics, 0, false, "");
+    take(compiled, o->weighted_metrics, 0, true, "");
+    for (size_t i = 0; i < outputs; i++) {
+        char text[LS_LOG_NAME_SIZE];
+        take(compiled, losses[i].metrics, i, false, outputs > 1 ? output_name(compiled, i, text) : "");
+    }
     return true;
 }
 
@@ -68,18 +80,20 @@ static void make_trackers(struct ls_compiled *compiled, const ls_compile_options
     if (compiled->losses[0].function || o->compute_loss || !o->train_step)
         compiled->loss = ls_mean_metric(compiled->context, "loss");
     for (size_t i = 0; compiled->output_losses && i < compiled->loss_count; i++) {
-        char name[LS_LOG_NAME_SIZE];
-        if (compiled->losses[i].name)
-            snprintf(name, sizeof name, "%s_loss", compiled->losses[i].name);
-        else
-            snprintf(name, sizeof name, "output_%zu_loss", i + 1);
+        char name[2 * LS_LOG_NAME_SIZE], text[LS_LOG_NAME_SIZE];
+        snprintf(name, sizeof name, "%s_loss", output_name(compiled, i, text));
         compiled->output_losses[i] = ls_mean_metric(compiled->context, name);
     }
 }
 
-static int by_name(const void *a, const void *b)
+/* Puts the last of `count` metrics to its place among those before it, which are in order. */
+static void sort_in(struct ls_compiled *compiled, size_t count)
 {
-    return strcmp(ls_metric_name(*(ls_metric *const *)a), ls_metric_name(*(ls_metric *const *)b));
+    ls_metric **all = compiled->all, *last = all[count - 1];
+    size_t at = count - 1;
+    for (; at > 0 && strcmp(ls_name_in_logs(compiled, all[at - 1]), ls_name_in_logs(compiled, last)) > 0; at--)
+        all[at] = all[at - 1];
+    all[at] = last;
 }
 
 static void list_all(struct ls_compiled *compiled, ls_metric *const *trackers)
@@ -93,7 +107,8 @@ static void list_all(struct ls_compiled *compiled, ls_metric *const *trackers)
         compiled->all[count++] = compiled->metrics[i].metric;
     for (; trackers && *trackers; trackers++)
         compiled->all[count++] = *trackers;
-    qsort(compiled->all, count, sizeof *compiled->all, by_name);
+    for (size_t i = 1; i <= count; i++)
+        sort_in(compiled, i);
 }
 
 /* ---- Checking ---- */
@@ -105,14 +120,14 @@ static bool check_metrics(const struct ls_compiled *compiled)
     if (count > LS_LOGS_CAPACITY / 2) /* each may come as val_ too */
         ls_fail(ls, LS_INVALID_ARGUMENT, "compile: %zu metrics; at most %d are logged", count, LS_LOGS_CAPACITY / 2);
     for (size_t i = 0; i < count && !ls_failed(ls); i++) {
-        const char *name = ls_metric_name(compiled->all[i]);
+        const char *name = ls_name_in_logs(compiled, compiled->all[i]);
         ls_variables state = ls_metric_variables(compiled->all[i]);
         if (state.count && state.items[0].context != ls)
             ls_fail(ls, LS_FOREIGN_HANDLE, "compile: metric %s belongs to another context", name);
         else if (strlen(name) + strlen("val_") >= LS_LOG_NAME_SIZE)
             ls_fail(ls, LS_INVALID_ARGUMENT, "compile: the metric's name %s is longer than %d bytes", name,
                     LS_LOG_NAME_SIZE - 5);
-        else if (i > 0 && strcmp(name, ls_metric_name(compiled->all[i - 1])) == 0)
+        else if (i > 0 && strcmp(name, ls_name_in_logs(compiled, compiled->all[i - 1])) == 0)
             ls_fail(ls, LS_INVALID_ARGUMENT, "compile: two metrics are called %s; give one of them another name", name);
         ls_scope_begin(ls);
         ls_shape shape = ls_shape_of_tensor(ls_result_tensor(compiled->all[i]));
@@ -169,6 +184,14 @@ ls_status ls_compile_with(const ls_compile_options *options)
     options->model->compiled = compiled;
     options->model->free_compiled = free_compiled;
     return LS_OK;
+}
+
+const char *ls_name_in_logs(const struct ls_compiled *compiled, const ls_metric *metric)
+{
+    for (size_t i = 0; i < compiled->metric_count; i++)
+        if (compiled->metrics[i].metric == metric)
+            return compiled->metrics[i].name;
+    return ls_metric_name(metric);
 }
 
 struct ls_compiled *ls_compiled_or_null(const ls_model *model) { return model ? model->compiled : NULL; }

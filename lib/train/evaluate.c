@@ -35,7 +35,7 @@ bool ls_test_pass(struct ls_run *run, struct ls_feed *feed, int64_t steps)
         if (going)
             test_step(&run->step);
         ls_feed_release(feed);
-        ls_logs_of_metrics(&run->logs, compiled->all);
+        ls_logs_of_metrics(&run->logs, compiled);
         going = going && !ls_failed(run->context) && ls_run_hook(run, LS_HOOK_on_test_batch_end, &run->logs);
         if (ls_run_stopped(run))
             break;
@@ -46,7 +46,7 @@ bool ls_test_pass(struct ls_run *run, struct ls_feed *feed, int64_t steps)
         ls_say(run->context, LS_LOG_WARNING, "%s: the data ran out after %lld of %lld batches; ls_dataset_repeat makes "
                "more of them", run->who, (long long)done, (long long)steps);
     ls_feed_restart(feed);
-    ls_logs_of_metrics(&run->logs, compiled->all);
+    ls_logs_of_metrics(&run->logs, compiled);
     ls_logs_read(&run->logs);
     run->event.batch = done;
     going = !ls_failed(run->context) && ls_run_hook(run, LS_HOOK_on_test_end, &run->logs);
@@ -210,7 +210,7 @@ static ls_status on_batch(const ls_on_batch_options *o, struct ls_compiled *comp
         function(&step);
     ls_scope_end(ls);
     if (o->logs && !ls_failed(ls)) {
-        ls_logs_of_metrics(o->logs, compiled->all);
+        ls_logs_of_metrics(o->logs, compiled);
         ls_logs_read(o->logs);
     }
     return ls_error(ls);

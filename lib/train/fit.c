@@ -143,7 +143,7 @@ static bool train_batch(struct fit *fit)
     ls_feed_release(&fit->data);
     if (ls_failed(run->context))
         return false;
-    ls_logs_of_metrics(&run->logs, compiled->all);
+    ls_logs_of_metrics(&run->logs, compiled);
     return ls_run_hook(run, LS_HOOK_on_train_batch_end, &run->logs);
 }
 
@@ -229,7 +229,7 @@ static bool epoch(struct fit *fit)
     struct ls_compiled *compiled = run->compiled;
     if (!begin_epoch(fit) || !train_epoch(fit) || ls_run_stopped(run))
         return false;
-    ls_logs_of_metrics(&fit->epoch_logs, compiled->all);
+    ls_logs_of_metrics(&fit->epoch_logs, compiled);
     ls_logs_read(&fit->epoch_logs);
     if (ls_failed(run->context) || !validate(fit) || ls_run_stopped(run))
         return false;
@@ -268,8 +268,11 @@ static void finish(struct fit *fit)
     char message[2048] = "";
     ls_status status = ls_error(ls);
     if (status != LS_OK) {
-        snprintf(message, sizeof message, "fit: epoch %d, %s %lld: %s", run->event.epoch + 1,
-                 fit->within ? "batch" : "after batch", (long long)run->event.batch + fit->within, ls_error_message(ls));
+        char place[40] = "";
+        if (fit->within || run->event.batch > 0)
+            snprintf(place, sizeof place, ", %s %lld", fit->within ? "batch" : "after batch",
+                     (long long)run->event.batch + fit->within);
+        snprintf(message, sizeof message, "fit: epoch %d%s: %s", run->event.epoch + 1, place, ls_error_message(ls));
         ls_clear_error(ls);
     }
     if (run->step.optimizer)

@@ -56,11 +56,11 @@ bool ls_logs_set(ls_logs *logs, const char *name, double value)
 
 void ls_logs_clear(ls_logs *logs) { logs->count = 0; }
 
-void ls_logs_of_metrics(ls_logs *logs, ls_metric *const *metrics)
+void ls_logs_of_metrics(ls_logs *logs, const struct ls_compiled *compiled)
 {
     ls_logs_clear(logs);
-    for (; *metrics; metrics++) {
-        ls_log_entry *entry = add(logs, ls_metric_name(*metrics));
+    for (ls_metric *const *metrics = compiled->all; *metrics; metrics++) {
+        ls_log_entry *entry = add(logs, ls_name_in_logs(compiled, *metrics));
         if (entry)
             entry->unread = *metrics;
     }

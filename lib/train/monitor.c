@@ -31,9 +31,10 @@ ls_status ls_monitor_begin(struct ls_monitor *monitor, const char *who, const ls
 {
     const char *name = monitor->name + (strncmp(monitor->name, "val_", 4) == 0 ? 4 : 0);
     int direction = monitor->mode == LS_MODE_MIN || strcmp(name, "loss") == 0 ? -1 : 0;
-    ls_metric *const *metrics = ls_compiled_or_null(event->model)->all;
+    const struct ls_compiled *compiled = ls_compiled_or_null(event->model);
+    ls_metric *const *metrics = compiled->all;
     for (; !direction && *metrics; metrics++)
-        if (strcmp(ls_metric_name(*metrics), name) == 0)
+        if (strcmp(ls_name_in_logs(compiled, *metrics), name) == 0)
             direction = ls_metric_direction(*metrics);
     if (monitor->mode == LS_MODE_MAX)
         direction = 1;

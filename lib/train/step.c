@@ -119,6 +119,20 @@ void ls_compute_metrics(ls_step *step, ls_tensor y_pred)
 
 /* ---- The steps ---- */
 
+/* A model that is frozen as a whole is run, not trained, as in Keras. Its first batch says so. */
+static bool is_frozen(ls_step *step)
+{
+    struct ls_compiled *compiled = ls_compiled_or_null(step->model);
+    if (ls_failed(step->context) || ls_trainable_variables(step->model).count > 0)
+        return false;
+    if (compiled && !compiled->told_of_frozen)
+        ls_say(step->context, LS_LOG_WARNING, "The model does not have any trainable weights. %s stays as it is; "
+               "ls_set_trainable(model, true) lets it train", ls_layer_name(step->model));
+    if (compiled)
+        compiled->told_of_frozen = true;
+    return true;
+}
+
 void ls_default_train_step(ls_step *step)
 {
     if (!step || ls_failed(step->context))
@@ -134,7 +148,8 @@ void ls_default_train_step(ls_step *step)
         loss = ls_compute_loss(step, y_pred);
     }
     ls_track_loss(step, loss);
-    ls_apply_gradients(step->optimizer, ls_gradients_of(tape, loss, ls_trainable_variables(step->model)));
+    if (!is_frozen(step))
+        ls_apply_gradients(step->optimizer, ls_gradients_of(tape, loss, ls_trainable_variables(step->model)));
     ls_compute_metrics(step, y_pred);
 }
 

@@ -19,6 +19,7 @@ struct ls_output_metric {
     ls_metric *metric;
     size_t output;
     bool weighted;
+    char name[2 * LS_LOG_NAME_SIZE]; /* in logs: with several outputs "<output>_<metric>", as Keras has it */
 };
 
 /** What a compiled model knows. */
@@ -33,6 +34,7 @@ struct ls_compiled {
     size_t metric_count;
     ls_metric **all;            /* every metric, by name, ends with NULL: what is reset and logged */
     bool running, stop;         /* in fit; ls_stop_training */
+    bool told_of_frozen;
 };
 
 /** What ls_compile left; NULL, with the error raised, if it was not called. `who` is for the message. */
@@ -40,11 +42,14 @@ struct ls_compiled *ls_compiled_of(ls_model *model, const char *who);
 /** The same; NULL without an error. */
 struct ls_compiled *ls_compiled_or_null(const ls_model *model);
 
+/** What a metric of `all` is called in logs. */
+const char *ls_name_in_logs(const struct ls_compiled *compiled, const ls_metric *metric);
+
 /* ---- logs.c ---- */
 
 void ls_logs_clear(ls_logs *logs);
 /** Lists the metrics, to be read when somebody asks. */
-void ls_logs_of_metrics(ls_logs *logs, ls_metric *const *metrics);
+void ls_logs_of_metrics(ls_logs *logs, const struct ls_compiled *compiled);
 /** Reads all of them now. */
 void ls_logs_read(ls_logs *logs);
 void ls_logs_sort(ls_logs *logs);

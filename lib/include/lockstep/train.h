@@ -36,7 +36,8 @@ typedef struct ls_loss {
     ls_reduction reduction;
     float weight;               /* Keras' loss_weights; 0: 1 */
     ls_metric *const *metrics;  /* of this output, where there are several; ends with NULL */
-    const char *name;           /* where there are several, "<name>_loss" is logged; default output_1, output_2, … */
+    const char *name;           /* where there are several, "<name>_loss" and "<name>_<metric>" are logged; default
+                                 * output_1, output_2, … */
 } ls_loss;
 
 /** Metrics in an array that ends with NULL. It lives as long as the block: ls_compile copies it. */
@@ -112,6 +113,8 @@ LS_API void ls_track_loss(ls_step *step, ls_tensor loss);
  *     ls_track_loss(step, loss);
  *     ls_apply_gradients(step->optimizer, ls_gradients_of(tape, loss, ls_trainable_variables(step->model)));
  *     ls_compute_metrics(step, y_pred);
+ *
+ * Without trainable variables it warns once and leaves gradients out, as Keras does.
  */
 LS_API void ls_default_train_step(ls_step *step);
 /** forward, loss, track_loss, metrics. */
