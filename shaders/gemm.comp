@@ -9,7 +9,7 @@ layout(constant_id = 1) const bool LS_TRANS_B = false;
 
 layout(set = 0, binding = 0) readonly buffer A { uint a[]; };
 layout(set = 0, binding = 1) readonly buffer B { uint b[]; };
-layout(set = 0, binding = 2) writeonly buffer C { uint c[]; };
+layout(set = 0, binding = 2) buffer C { uint c[]; };
 layout(set = 0, binding = 3) readonly buffer Bias { uint bias[]; };
 
 layout(push_constant) uniform Push {

@@ -8,19 +8,41 @@
  *     ls_c(row, column)                 where the result goes
  *     LS_A_ALONG, LS_B_ALONG            whether neighbours in memory are rows of A, columns of B (else k)
  *
- * A group of SIDE x SIDE items shares a tile of each factor, and an item has 4 x 4 results, SIDE apart. */
+ * A group of SIDE x SIDE items shares a tile of each factor, and an item has PER x PER results, SIDE apart.
+ * What the blocks before have given waits in C, where each result has one owner. */
 layout(local_size_x_id = 2, local_size_y_id = 3) in;
 layout(constant_id = 4) const bool LS_BIAS = false;
 layout(constant_id = 5) const bool LS_RELU = false;
 
 #define SIDE gl_WorkGroupSize.x
 
-const uint PER = 4u;
+const uint PER = 4u; /* rows and columns of an item */
 const uint DEPTH = 16u; /* of k at a time; divides the block */
 const uint BLOCK = 1024u;
 
 shared float tile_a[DEPTH * (SIDE * PER + 1u)];
 shared float tile_b[DEPTH * (SIDE * PER + 1u)];
+
+/* Adds the sums of a block to what is in C, unless it is the first one, and ends with the last one. */
+void ls_store(uint row, uint column, float sum[PER * PER], bool first, bool last)
+{
+    for (uint i = 0u; i < PER; i++)
+        for (uint j = 0u; j < PER; j++) {
+            uint r = row + SIDE * i;
+            uint s = column + SIDE * j;
+            if (r < m && s < n) {
+                uint at = ls_c(r, s);
+                float value = sum[i * PER + j];
+                if (!first)
+                    value = LS_FLOAT(c[at]) + value;
+                if (LS_BIAS && last)
+                    value = value + LS_FLOAT(bias[ls_bias(s)]);
+                if (LS_RELU && last)
+                    value = LS_SELECT(value <= 0.0f, 0.0f, value);
+                c[at] = LS_BITS(value);
+            }
+        }
+}
 
 void ls_tile(uint group)
 {
@@ -37,12 +59,11 @@ void ls_tile(uint group)
     uint item = y * SIDE + x;
     ls_start(batch);
 
-    float total[PER * PER];
     float sum[PER * PER];
-    for (uint i = 0u; i < PER * PER; i++) {
-        total[i] = 0.0f;
+    for (uint i = 0u; i < PER * PER; i++)
         sum[i] = 0.0f;
-    }
+    if (k == 0u)
+        ls_store(row + y, column + x, sum, true, true);
     for (uint start = 0u; start < k; start += DEPTH) {
         uint depth = min(k - start, DEPTH);
         for (uint i = item; i < DEPTH * width; i += SIDE * SIDE) {
@@ -73,23 +94,11 @@ void ls_tile(uint group)
             }
         }
         barrier();
-        if ((start + DEPTH) % BLOCK == 0u || start + DEPTH >= k)
-            for (uint i = 0u; i < PER * PER; i++) {
-                total[i] = start < BLOCK ? sum[i] : total[i] + sum[i];
+        bool last = start + DEPTH >= k;
+        if ((start + DEPTH) % BLOCK == 0u || last) {
+            ls_store(row + y, column + x, sum, start < BLOCK, last);
+            for (uint i = 0u; i < PER * PER; i++)
                 sum[i] = 0.0f;
-            }
-    }
-    for (uint i = 0u; i < PER; i++)
-        for (uint j = 0u; j < PER; j++) {
-            uint r = row + y + SIDE * i;
-            uint s = column + x + SIDE * j;
-            if (r < m && s < n) {
-                float value = total[i * PER + j];
-                if (LS_BIAS)
-                    value = value + LS_FLOAT(bias[ls_bias(s)]);
-                if (LS_RELU)
-                    value = LS_SELECT(value <= 0.0f, 0.0f, value);
-                c[ls_c(r, s)] = LS_BITS(value);
-            }
         }
+    }
 }

@@ -295,7 +295,7 @@ static void test_failing_callback(void)
     ls_status status = ls_fit(p.mlp, .x = p.x, .y = p.y, .epochs = 4, .history = &history,
                               .callbacks = LS_CALLBACKS(recorder(&p, &r), recorder(&p, &other)));
     CHECK(status == LS_FILE_ERROR, "%s", ls_status_name(status));
-    CHECK_ERROR(p.ls, LS_FILE_ERROR, "fit: epoch 2, batch 3: callback recorder stopped in on_epoch_end");
+    CHECK_ERROR(p.ls, LS_FILE_ERROR, "fit: epoch 2, after batch 2: callback recorder stopped in on_epoch_end");
     CHECK(strstr(r.text, "on_train_end") && strstr(other.text, "on_train_end"), "%s", other.text);
     CHECK(ls_history_epochs(history) == 1, "%zu", ls_history_epochs(history));
     CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y) == LS_OK, "and works again: %s", ls_error_message(p.ls));
@@ -374,10 +374,8 @@ static void test_evaluate_and_predict(void)
     ls_fingerprint_text a = ls_fingerprint(&at_once, 1), b = ls_fingerprint(&piecewise, 1);
     CHECK(strcmp(a.text, b.text) == 0 && ls_size(at_once) == SAMPLES * CLASSES, "%s and %s", a.text, b.text);
 
-    ls_reset_metrics(p.mlp);
     CHECK(ls_test_on_batch(p.mlp, p.x, p.y, .logs = &batch) == LS_OK, "test_on_batch");
     CHECK(ls_logs_get(&batch, "loss") == ls_logs_get(&whole, "loss"), "%g", ls_logs_get(&batch, "loss"));
-    ls_reset_metrics(p.mlp);
     ls_train_on_batch(p.mlp, p.x, p.y, .logs = &batch);
     CHECK(ls_logs_get(&batch, "loss") == ls_logs_get(&whole, "loss"), "before the update");
     ls_tensor again;
@@ -413,6 +411,9 @@ static void test_weights(void)
     ls_tensor w = ls_from_host(p.ls, LS_FLOAT32, LS_SHAPE(SAMPLES), weight);
     ls_train_on_batch(p.mlp, p.x, p.y, .class_weight = classes, .class_weight_count = 2, .logs = &by_class);
     ls_logs first = by_class;
+    CHECK(ls_train_on_batch(p.mlp, p.x, p.y, w, .class_weight = classes, .class_weight_count = 2) ==
+          LS_INVALID_ARGUMENT, "both weights");
+    ls_clear_error(p.ls);
     struct problem q = make_problem();
     ls_compile(q.mlp, ls_sgd(q.ls), {ls_sparse_categorical_crossentropy_with, .from_logits = true},
                .weighted_metrics = LS_METRICS(q.accuracy));

@@ -102,7 +102,6 @@ static void test_losses(void)
     double losses[100];
     for (int step = 0; step < 100; step++) {
         ls_logs logs;
-        ls_reset_metrics(p.model);
         ls_train_on_batch(p.model, rows(p.x, step * 16 % 80, 16), rows(p.y, step * 16 % 80, 16), .logs = &logs);
         losses[step] = ls_logs_get(&logs, "loss");
     }

@@ -448,6 +448,21 @@ static void test_initializers(void)
     CHECK_ERROR(ls, LS_INVALID_ARGUMENT, "orthogonal");
 }
 
+/* (batch, n) beside (batch, m, n) is (batch, 1, n), as in Keras. */
+static void test_merging_of_ranks(void)
+{
+    float a[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, b[] = {100, 200, 300, 400};
+    const float sums[] = {101, 202, 103, 204, 105, 206, 307, 408, 309, 410, 311, 412};
+    ls_tensor xs[] = {ls_from_host(ls, LS_FLOAT32, LS_SHAPE(2, 3, 2), a), ls_from_host(ls, LS_FLOAT32, LS_SHAPE(2, 2), b)};
+    float got[12] = {0};
+    for (int turn = 0; turn < 2; turn++) {
+        ls_tensor y = ls_call(ls_merge_add(ls), .inputs = (ls_tensor[]){xs[turn], xs[1 - turn]}, .input_count = 2);
+        CHECK(ls_read(y, got, sizeof got) == LS_OK && memcmp(got, sums, sizeof got) == 0, "%g: %s", (double)got[0],
+              ls_error_message(ls));
+    }
+    ls_clear_error(ls);
+}
+
 static void test_misuse(void)
 {
     ls_tensor x = ls_ones(ls, LS_FLOAT32, LS_SHAPE(2, 5, 5));
@@ -503,6 +518,7 @@ int main(int argc, char **argv)
     test_trainable();
     test_noise();
     test_initializers();
+    test_merging_of_ranks();
     test_misuse();
     CHECK(ls_close(&ls) == LS_OK, "close");
     golden_trace_free(&traces[0]);

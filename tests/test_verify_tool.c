@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     /* The op, and the primitive that the decorator finds in it. */
     expect("fault:unfused,reference", 1, "matmul on reference and fault:unfused", "gemm 1 x (");
     expect("fault:order,reference", 1, "sum on reference and fault:order", "reduce sum (");
-    expect("fault:barrier,reference", 1, "mean on reference and fault:barrier", "reduce sum (");
+    expect("fault:barrier,reference", 1, "on reference and fault:barrier", "the op sum: reduce sum (");
     expect("fault:flush,reference", 1, "mul of subnormals on reference and fault:flush", "map mul");
     expect("fault:stale,reference", 1, "on reference and fault:stale", "map ");
     expect("fault:stale,reference", 1, "class", "replay lockstep-verify-1.lsd");

@@ -35,6 +35,8 @@ struct receipt {
     size_t layout_count, first_layout, layout_capacity;
     struct step *steps;
     size_t step_count, step_capacity;
+    char ***fields; /* of all lines */
+    size_t field_count, field_capacity;
     bool ended;
     long line;
 };
@@ -215,7 +217,10 @@ static bool load(struct receipt *r, const char *path, bool partial)
         *end = '\0';
         if (strlen(line) != (size_t)(end - line) || !is_checked(line, (size_t)(end - line)))
             return wrong(r, "the line is damaged");
-        if (!split(line, &fields) || !take_line(r, &fields))
+        if (!grow((void **)&r->fields, r->field_count, &r->field_capacity, sizeof *r->fields) || !split(line, &fields))
+            return false;
+        r->fields[r->field_count++] = fields.at;
+        if (!take_line(r, &fields))
             return false;
     }
     r->line = 0;
@@ -224,6 +229,18 @@ static bool load(struct receipt *r, const char *path, bool partial)
     if (!r->ended && !partial)
         return wrong(r, "has no end: it is cut off, or its program did not come to ls_close; --partial compares what there is");
     return true;
+}
+
+static void unload(struct receipt *r)
+{
+    for (size_t i = 0; i < r->field_count; i++)
+        free(r->fields[i]);
+    for (size_t i = 0; i < r->layout_count; i++)
+        free(r->layouts[i]);
+    free(r->fields);
+    free(r->layouts);
+    free(r->steps);
+    free(r->text);
 }
 
 /* ---- Comparing ---- */
@@ -396,6 +413,9 @@ int compare_command(int argc, char **argv)
     }
     if (count != 2)
         return misuse("compare: two receipts are what it takes");
-    static struct receipt a, b; /* the process ends with them */
-    return load(&a, paths[0], partial) && load(&b, paths[1], partial) ? compare(&a, &b) : EXIT_MISUSE;
+    struct receipt a = {NULL}, b = {NULL};
+    int result = load(&a, paths[0], partial) && load(&b, paths[1], partial) ? compare(&a, &b) : EXIT_MISUSE;
+    unload(&a);
+    unload(&b);
+    return result;
 }

@@ -25,12 +25,12 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     int64_t m = args->pass == LS_CONV_KERNEL ? patch : windows;
     int64_t k = args->pass == LS_CONV_KERNEL ? windows : patch;
     int64_t n = back ? args->channels : args->filters;
-    uint32_t side = ls_vk_tile_side(device);
+    struct ls_vk_tile tile = ls_vk_tile_of(device, m, n, args->groups);
     struct ls_vk_key key = ls_vk_key_of(LS_VK_SHADER_conv);
     ls_vk_key_add(&key, args->pass);
     ls_vk_key_add(&key, 0);
-    ls_vk_key_add(&key, side);
-    ls_vk_key_add(&key, side);
+    ls_vk_key_add(&key, tile.side);
+    ls_vk_key_add(&key, tile.side);
     ls_vk_key_add(&key, args->bias != NULL);
     ls_vk_key_add(&key, relu);
     const struct ls_vk_pipeline *pipeline;
@@ -45,7 +45,6 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     static const int factors[3][3] = {
         [LS_CONV_FORWARD] = {0, 1, 2}, [LS_CONV_INPUT] = {2, 1, 0}, [LS_CONV_KERNEL] = {0, 2, 1}};
     int result = factors[args->pass][2];
-    int64_t tiles = ls_vk_tiles(side, m, n) * args->groups;
     struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
     for (int i = 0; i < 2; i++) { /* without terms there may be no factors, and they are not read */
         int factor = factors[args->pass][i];
@@ -55,7 +54,7 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     ls_vk_bind(&launch, images[result], elements[result] * 4, LS_VK_WRITE);
     ls_vk_bind(&launch, args->bias != NULL ? args->bias : images[result],
                args->bias != NULL ? args->groups * n * 4 : 4, LS_VK_READ);
-    ls_vk_push(&launch, tiles);
+    ls_vk_push(&launch, tile.groups);
     ls_vk_push(&launch, m);
     ls_vk_push(&launch, n);
     ls_vk_push(&launch, k);
@@ -63,7 +62,7 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     ls_vk_push(&launch, args->groups);
     ls_vk_push(&launch, args->channels);
     ls_vk_push(&launch, args->filters);
-    status = ls_vk_run(&launch, tiles);
+    status = ls_vk_run(&launch, tile.groups);
     if (status == LS_OK && !relu)
         status = ls_vk_activate(device, args->activation, images[result], elements[result]);
     return status;

@@ -6,28 +6,24 @@
 
 enum { PER_ITEM = 4 }; /* rows and columns of an item */
 
-uint32_t ls_vk_tile_side(const struct ls_vk_device *device)
+struct ls_vk_tile ls_vk_tile_of(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch)
 {
-    const VkPhysicalDeviceLimits *limits = &device->limits;
-    return limits->maxComputeWorkGroupInvocations >= 256 && limits->maxComputeSharedMemorySize >= 16384 ? 16 : 8;
-}
-
-int64_t ls_vk_tiles(uint32_t side, int64_t m, int64_t n)
-{
-    int64_t tile = (int64_t)side * PER_ITEM;
-    return ls_vk_groups(m, tile) * ls_vk_groups(n, tile);
+    struct ls_vk_tile tile = {.side = device->limits.maxComputeWorkGroupInvocations < 256 ? 8 : 16};
+    int64_t width = (int64_t)tile.side * PER_ITEM;
+    tile.groups = ls_vk_groups(m, width) * ls_vk_groups(n, width) * batch;
+    return tile;
 }
 
 ls_status ls_vk_gemm(struct ls_device *base, const struct ls_gemm_args *args)
 {
     struct ls_vk_device *device = ls_vk_device_of(base);
-    uint32_t side = ls_vk_tile_side(device);
+    struct ls_vk_tile tile = ls_vk_tile_of(device, args->m, args->n, args->batch);
     bool relu = args->activation == LS_ROW_relu;
     struct ls_vk_key key = ls_vk_key_of(LS_VK_SHADER_gemm);
     ls_vk_key_add(&key, args->trans_a);
     ls_vk_key_add(&key, args->trans_b);
-    ls_vk_key_add(&key, side);
-    ls_vk_key_add(&key, side);
+    ls_vk_key_add(&key, tile.side);
+    ls_vk_key_add(&key, tile.side);
     ls_vk_key_add(&key, args->bias != NULL);
     ls_vk_key_add(&key, relu);
     const struct ls_vk_pipeline *pipeline;
@@ -38,19 +34,18 @@ ls_status ls_vk_gemm(struct ls_device *base, const struct ls_gemm_args *args)
     bool terms = args->k > 0; /* else there may be no factors, and they are not read */
     int64_t a = (args->batch - 1) * args->stride_a + args->m * args->k;
     int64_t b = (args->batch - 1) * args->stride_b + args->k * args->n;
-    int64_t groups = ls_vk_tiles(side, args->m, args->n) * args->batch;
     struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
     ls_vk_bind(&launch, terms ? args->a : args->c, terms ? a * 4 : 4, LS_VK_READ);
     ls_vk_bind(&launch, terms ? args->b : args->c, terms ? b * 4 : 4, LS_VK_READ);
     ls_vk_bind(&launch, args->c, args->batch * args->m * args->n * 4, LS_VK_WRITE);
     ls_vk_bind(&launch, args->bias != NULL ? args->bias : args->c, args->bias != NULL ? args->n * 4 : 4, LS_VK_READ);
-    ls_vk_push(&launch, groups);
+    ls_vk_push(&launch, tile.groups);
     ls_vk_push(&launch, args->m);
     ls_vk_push(&launch, args->n);
     ls_vk_push(&launch, args->k);
     ls_vk_push(&launch, args->stride_a);
     ls_vk_push(&launch, args->stride_b);
-    status = ls_vk_run(&launch, groups);
+    status = ls_vk_run(&launch, tile.groups);
     if (status == LS_OK && !relu)
         status = ls_vk_activate(device, args->activation, args->c, args->batch * args->m * args->n);
     return status;

@@ -386,9 +386,14 @@ ls_status ls_vk_fill_words(struct ls_vk_device *device, struct ls_buffer *dst, V
 /** Runs a row on n floats in place: what gemm and conv end with. LS_ROW_NONE does nothing. */
 ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n);
 
-/** The side of a group of tile.glsl on this device, and how many groups a product takes; gemm.c. */
-uint32_t ls_vk_tile_side(const struct ls_vk_device *device);
-int64_t ls_vk_tiles(uint32_t side, int64_t m, int64_t n);
+/* How tile.glsl computes a product: so many groups of side x side items. */
+struct ls_vk_tile {
+    uint32_t side;
+    int64_t groups;
+};
+
+/** For `batch` products of (m, n) results; gemm.c. */
+struct ls_vk_tile ls_vk_tile_of(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch);
 
 /** Pushes in, out, size, stride, dilation and before; conv.c. */
 void ls_vk_push_window(struct ls_vk_launch *launch, const struct ls_window *window);

@@ -76,9 +76,22 @@ static ls_tensor dot(ls_layer *layer, const struct merge *m, const ls_tensor *x,
     return ls_reshape(ls_matmul(in[0], in[1], .transpose_b = true), result);
 }
 
+/* x with sizes of 1 behind the batch, where Keras puts them, until it has the rank. */
+static ls_tensor with_rank(ls_tensor x, int rank)
+{
+    ls_shape shape = ls_shape_of_tensor(x), raised = {.rank = rank, .dim = {shape.dim[0]}};
+    int more = rank - shape.rank;
+    if (more <= 0 || shape.rank == 0)
+        return x;
+    for (int d = 1; d < rank; d++)
+        raised.dim[d] = d <= more ? 1 : shape.dim[d - more];
+    return ls_reshape(x, raised);
+}
+
 static void call(ls_layer *layer, void *state, const ls_tensor *x, size_t count, bool training, ls_tensor *y)
 {
     const struct merge *m = state;
+    int rank = 0;
     (void)training;
     if (count < m->least || count > m->most) {
         ls_fail(ls_layer_context(layer), LS_INVALID_ARGUMENT, "%s: called with %zu inputs; it takes %s",
@@ -89,9 +102,11 @@ static void call(ls_layer *layer, void *state, const ls_tensor *x, size_t count,
         y[0] = m->all(layer, m, x, count);
         return;
     }
-    ls_tensor sum = x[0];
+    for (size_t i = 0; i < count; i++)
+        rank = ls_shape_of_tensor(x[i]).rank > rank ? ls_shape_of_tensor(x[i]).rank : rank;
+    ls_tensor sum = with_rank(x[0], rank);
     for (size_t i = 1; i < count; i++)
-        sum = m->pair(sum, x[i]);
+        sum = m->pair(sum, with_rank(x[i], rank));
     y[0] = m->mean ? ls_div(sum, ls_scalar(sum.context, (float)count)) : sum;
 }
 

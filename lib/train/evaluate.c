@@ -184,7 +184,9 @@ static void fill(ls_step *step, const ls_on_batch_options *o)
                 "on_batch: x needs a first dimension, the samples, and there may be "
                 "%d inputs and targets at most",
                 LS_STEP_TENSORS);
-    if (o->class_weight_count && step->target_count) {
+    if (o->class_weight_count && o->sample_weight.context)
+        ls_fail(step->context, LS_INVALID_ARGUMENT, "on_batch: give class_weight or sample_weight, not both");
+    else if (o->class_weight_count && step->target_count) {
         ls_tensor table = ls_class_table(step->context, "on_batch", o->class_weight, o->class_weight_count, &classes);
         step->sample_weight = ls_class_weights_of(step->y, table, classes);
     }
@@ -204,7 +206,7 @@ static ls_status on_batch(const ls_on_batch_options *o, struct ls_compiled *comp
         return ls_error(ls);
     ls_scope_begin(ls);
     fill(&step, o);
-    if (!ls_failed(ls))
+    if (!ls_failed(ls) && ls_reset_states_of(compiled->all) == LS_OK)
         function(&step);
     ls_scope_end(ls);
     if (o->logs && !ls_failed(ls)) {

@@ -15,6 +15,7 @@ struct fit {
     struct ls_run run;
     struct ls_feed data, validation;
     bool validates;
+    bool within; /* a batch */
     ls_logs epoch_logs; /* of the last epoch that was completed */
 };
 
@@ -167,6 +168,7 @@ static bool train_epoch(struct fit *fit)
     int64_t steps = fit->options->steps_per_epoch, done = is_midway(fit) ? fit->options->initial_batch : 0;
     for (; !steps || done < steps; done++) {
         run->event.batch = done;
+        fit->within = true;
         if (!next_batch(fit, done))
             break;
         if (!train_batch(fit))
@@ -179,6 +181,7 @@ static bool train_epoch(struct fit *fit)
     run->event.batch = done;
     if (ls_failed(run->context))
         return false;
+    fit->within = false;
     if (done == 0)
         return ls_fail(run->context, LS_INVALID_ARGUMENT, "the data set has no batches") == LS_OK;
     if (steps && done < steps && !run->compiled->stop && !ls_run_stopped(run))
@@ -265,8 +268,8 @@ static void finish(struct fit *fit)
     char message[2048] = "";
     ls_status status = ls_error(ls);
     if (status != LS_OK) {
-        snprintf(message, sizeof message, "fit: epoch %d, batch %lld: %s", run->event.epoch + 1,
-                 (long long)run->event.batch + 1, ls_error_message(ls));
+        snprintf(message, sizeof message, "fit: epoch %d, %s %lld: %s", run->event.epoch + 1,
+                 fit->within ? "batch" : "after batch", (long long)run->event.batch + fit->within, ls_error_message(ls));
         ls_clear_error(ls);
     }
     if (run->step.optimizer)

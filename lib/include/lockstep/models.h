@@ -74,7 +74,8 @@ typedef struct ls_merge_options {
     const char *name;
 } ls_merge_options;
 
-/* a + b + …, a - b, a * b * …, (a + b + …) / n, the largest, the smallest; broadcast. Keras' Add, Subtract, … */
+/* a + b + …, a - b, a * b * …, (a + b + …) / n, the largest, the smallest; broadcast, where (batch, n) beside
+ * (batch, m, n) is (batch, 1, n). Keras' Add, Subtract, … */
 LS_API ls_layer *ls_merge_add_with(const ls_merge_options *options);
 LS_API ls_layer *ls_merge_subtract_with(const ls_merge_options *options);
 LS_API ls_layer *ls_merge_multiply_with(const ls_merge_options *options);

@@ -224,11 +224,11 @@ typedef struct ls_on_batch_options {
     size_t input_count, target_count;
     const ls_class_weight *class_weight;
     size_t class_weight_count;
-    ls_logs *logs;     /* gets the metrics since they were last reset; blocks. NULL: nobody asks, nothing blocks */
+    ls_logs *logs;     /* gets loss and metrics of this batch; blocks. NULL: nobody asks, nothing blocks */
     ls_tensor *y_pred; /* of ls_predict_on_batch */
 } ls_on_batch_options;
 
-/** One train_step, test_step or predict_step, without callbacks. Metrics are not reset: ls_reset_metrics. */
+/** One train_step, test_step or predict_step, without callbacks. The first two reset the metrics before, as in Keras. */
 LS_API ls_status ls_train_on_batch_with(const ls_on_batch_options *options);
 LS_API ls_status ls_test_on_batch_with(const ls_on_batch_options *options);
 LS_API ls_status ls_predict_on_batch_with(const ls_on_batch_options *options);
