@@ -305,6 +305,29 @@ void ls_node_text(const struct ls_node *node, char *text, size_t size)
                  (long long)c->window.in[2], (long long)c->channels, (long long)c->filters, (long long)c->groups);
 }
 
+/* How many results of a field differ, and the first that does. */
+static int64_t count_different(const struct ls_call_field *f, enum ls_closeness closeness, int64_t *first)
+{
+    size_t element = ls_dtype_size(f->dtype);
+    double scale = closeness == LS_WITHIN_BOUNDS && f->dtype == LS_FLOAT32 ? largest(f) : 0;
+    int64_t different = 0;
+    for (int64_t e = f->elements; e-- > 0;)
+        if (!close_enough(f, closeness, scale, word_at(f->after[0], e, element), word_at(f->after[1], e, element))) {
+            different++;
+            *first = e;
+        }
+    return different;
+}
+
+int64_t ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
+{
+    int64_t first = -1;
+    for (int i = 0; i < call->count && first < 0; i++)
+        if (call->field[i].written && call->field[i].after[0] && call->field[i].after[1])
+            count_different(&call->field[i], closeness, &first);
+    return first;
+}
+
 bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size)
 {
     for (int i = 0; i < call->count; i++) {
@@ -312,14 +335,7 @@ bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, ch
         if (!f->written || !f->after[0] || !f->after[1])
             continue;
         size_t element = ls_dtype_size(f->dtype);
-        double scale = closeness == LS_WITHIN_BOUNDS && f->dtype == LS_FLOAT32 ? largest(f) : 0;
-        int64_t different = 0, first = 0;
-        for (int64_t e = f->elements; e-- > 0;) {
-            if (!close_enough(f, closeness, scale, word_at(f->after[0], e, element), word_at(f->after[1], e, element))) {
-                different++;
-                first = e;
-            }
-        }
+        int64_t first = 0, different = count_different(f, closeness, &first);
         if (different == 0)
             continue;
         char sizes[160];

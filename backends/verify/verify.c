@@ -162,13 +162,33 @@ static bool looked_at(struct verify_device *v)
     return v->sample == 1 || (z >> 32) % v->sample == 0;
 }
 
+static bool still_differs(struct verify_device *v, struct ls_call *call)
+{
+    return ls_call_run(call, v->a, 0) == LS_OK && ls_call_run(call, v->b, 1) == LS_OK && ls_call_first(call, v->closeness) >= 0;
+}
+
+/* Writes the smallest call that differs, else the call itself. */
+static bool save(struct verify_device *v, const struct ls_call *call, const char *path)
+{
+    int64_t at = ls_call_first(call, v->closeness);
+    bool done = false, saved = false;
+    struct ls_call small;
+    for (int number = 0, made = 1; made != 0 && !done; number++) {
+        made = ls_call_smaller(call, at, number, &small);
+        done = made > 0 && still_differs(v, &small);
+        saved = done && ls_call_save(&small, path);
+        ls_call_finish(&small);
+    }
+    return done ? saved : ls_call_save(call, path);
+}
+
 static ls_status report(struct verify_device *v, const struct ls_call *call)
 {
     char text[380];
     const char *asked = ls_env("LOCKSTEP_DUMP"), *path = asked ? asked : "lockstep-divergence.lsd";
     if (!ls_call_differs(call, v->closeness, text, sizeof text))
         return LS_OK;
-    bool saved = ls_call_save(call, path);
+    bool saved = save(v, call, path);
     snprintf(v->base.message.text, sizeof v->base.message.text, "%s; %s%.90s", text,
              saved ? "to repeat: lockstep replay " : "its inputs cannot be written to ", path);
     return LS_DIVERGED;

@@ -58,6 +58,9 @@ struct ls_receipt {
     struct remembered calls[REMEMBERED];
     unsigned next_call;
 
+    ls_tensor *assigned; /* since the last step, while a tape recorded: moving averages */
+    size_t assigned_count, assigned_capacity;
+
     struct ls_storage *words;
     size_t used;
     struct entry *entries;
@@ -285,6 +288,49 @@ static const struct remembered *call_of(const struct ls_receipt *r, const struct
     return &r->calls[(r->next_call + REMEMBERED - 1) % REMEMBERED];
 }
 
+/* ---- Variables that the forward pass assigned ---- */
+
+static bool is_among(const ls_tensor *items, size_t count, ls_tensor variable)
+{
+    while (count-- > 0)
+        if (is_same(items[count], variable))
+            return true;
+    return false;
+}
+
+void ls_receipt_assigned(ls_context *ls, ls_tensor variable)
+{
+    struct ls_receipt *r = ls->receipt;
+    if (r->failed || is_among(r->assigned, r->assigned_count, variable))
+        return;
+    if (grow((void **)&r->assigned, r->assigned_count, &r->assigned_capacity, sizeof *r->assigned))
+        r->assigned[r->assigned_count++] = variable;
+    else
+        ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a receipt");
+}
+
+/* The step with those variables behind its own, as variables without a gradient; *three holds its lists. */
+static bool with_assigned(struct ls_receipt *r, struct ls_receipt_step *step, ls_tensor **three)
+{
+    size_t most = step->count + r->assigned_count, count = step->count;
+    ls_tensor *lists = calloc(3 * most + 1, sizeof *lists);
+    *three = lists;
+    if (!lists)
+        return false;
+    memcpy(lists, step->given, count * sizeof *lists);
+    memcpy(lists + most, step->applied, count * sizeof *lists);
+    memcpy(lists + 2 * most, step->variables, count * sizeof *lists);
+    for (size_t i = 0; i < r->assigned_count; i++)
+        if (ls_slot_of(r->assigned[i]) && !is_among(step->variables, step->count, r->assigned[i]))
+            lists[2 * most + count++] = r->assigned[i];
+    r->assigned_count = 0;
+    step->given = lists;
+    step->applied = lists + most;
+    step->variables = lists + 2 * most;
+    step->count = count;
+    return true;
+}
+
 /* ---- Entries ---- */
 
 static bool write_entries(ls_context *ls, struct ls_receipt *r)
@@ -409,11 +455,8 @@ static bool is_due(const struct ls_receipt *r, struct counted *optimizer)
     return r->every == 1 || ++optimizer->steps % r->every == 0;
 }
 
-void ls_receipt_step(ls_context *ls, const struct ls_receipt_step *step)
+static void write_step(ls_context *ls, struct ls_receipt *r, const struct ls_receipt_step *step)
 {
-    struct ls_receipt *r = ls->receipt;
-    if (!r || r->failed || ls_failed(ls) || !begin_file(ls, r))
-        return;
     struct counted *optimizer = counted(ls, r, step);
     const struct remembered *call = call_of(r, step);
     size_t layout;
@@ -429,6 +472,22 @@ void ls_receipt_step(ls_context *ls, const struct ls_receipt_step *step)
         if (at >= 0)
             write_digests(ls, step, call, r->words->buffer, at);
     }
+}
+
+void ls_receipt_step(ls_context *ls, const struct ls_receipt_step *step)
+{
+    struct ls_receipt *r = ls->receipt;
+    if (!r || r->failed || ls_failed(ls) || !begin_file(ls, r))
+        return;
+    struct ls_receipt_step whole = *step;
+    ls_tensor *lists = NULL;
+    if (r->assigned_count == 0)
+        write_step(ls, r, step);
+    else if (with_assigned(r, &whole, &lists))
+        write_step(ls, r, &whole);
+    else
+        give_up(ls, r);
+    free(lists);
 }
 
 /* ---- Capture ---- */
@@ -502,6 +561,7 @@ ls_status ls_receipt_close(ls_context *ls)
     free(r->layouts);
     free(r->optimizers);
     free(r->entries);
+    free(r->assigned);
     free(r->line.text);
     free(r->path);
     free(r);

@@ -20,6 +20,9 @@ ls_status ls_receipt_close(ls_context *ls);
 void ls_receipt_gradient(ls_context *ls, const ls_tensor *targets, size_t target_count, const ls_tensor *gradients,
                          size_t count);
 
+/** Called by ls_assign while a tape records: the next step is of this variable too. */
+void ls_receipt_assigned(ls_context *ls, ls_tensor variable);
+
 /** A step, when it is done. The receipt's parts are asked of the gradients that were `given` to the step. */
 struct ls_receipt_step {
     const void *optimizer; /* whose, and its name */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "receipt.h"
+#include "record.h"
 #include "state.h"
 
 ls_tensor ls_variable(ls_tensor initial, const char *name, bool trainable)
@@ -91,7 +93,9 @@ ls_status ls_assign(ls_tensor variable, ls_tensor value)
     struct ls_value shared = ls_value_retain(&from->value);
     ls_storage_release(ls, to->value.storage);
     to->value.storage = shared.storage;
-    return LS_OK;
+    if (ls->receipt && ls_recording(ls))
+        ls_receipt_assigned(ls, variable);
+    return ls->error;
 }
 
 struct ls_buffer *ls_variable_writable(ls_context *ls, struct ls_slot *slot, bool copy)
