@@ -145,8 +145,10 @@ static void add_numbers(struct contents *c, const ls_snapshot *s)
         if (ls_dataset_save_position(s->datasets[i], &position) == LS_OK)
             add(c, "dataset", i, "position", (ls_tensor){0}, position.bytes, sizeof position.bytes);
     }
-    for (size_t i = 0; s->callbacks && s->callbacks[i]; i++)
+    for (size_t i = 0; s->callbacks && s->callbacks[i]; i++) {
         add_callback(c, i, s->callbacks[i]);
+        add_variables(c, "kept", i, ls_callback_variables(s->callbacks[i]));
+    }
     if (s->history)
         add_history(c, s->history);
     put_u64(counters, s->epoch ? (uint64_t)*s->epoch : 0);
@@ -337,6 +339,29 @@ static void load_callbacks(struct ls_loading *loading, ls_safetensors *file, con
     }
 }
 
+/* The tensors that a callback kept, which are named as all variables of one of the models. */
+static void load_kept(ls_safetensors *file, const ls_snapshot *s, size_t i)
+{
+    for (size_t m = 0; s->models && s->models[m]; m++) {
+        ls_variables list = ls_all_variables(s->models[m]);
+        ls_tensor *values = calloc(list.count + 1, sizeof *values);
+        size_t found = 0;
+        for (char name[NAME]; values && found < list.count; found++) {
+            snprintf(name, sizeof name, "kept%zu/%s", i, ls_name(list.items[found]));
+            if (ls_safetensors_find(file, name) < 0)
+                break;
+            values[found] = ls_variable(ls_safetensors_read(file, name), ls_name(list.items[found]), false); /* named */
+        }
+        if (!values)
+            ls_fail(s->context, LS_OUT_OF_MEMORY, "%s: no host memory to load it", s->path);
+        else if (found > 0 && found == list.count)
+            ls_callback_set_variables(s->callbacks[i], values, found);
+        while (values && found-- > 0)
+            ls_variable_destroy(&values[found]);
+        free(values);
+    }
+}
+
 /* Row i of the columns in the file, into the logs. False when there is no such row. */
 static bool history_row(ls_safetensors *file, size_t i, ls_logs *logs, int *epoch)
 {
@@ -419,6 +444,8 @@ static void load_all(struct ls_loading *loading, ls_safetensors *file, const ls_
         ls_loading_finish(loading);
         ls_set_random_state(c->ls, &numbers.random);
         load_callbacks(loading, file, s, true);
+        for (size_t i = 0; s->callbacks && s->callbacks[i]; i++)
+            load_kept(file, s, i);
         if (s->history)
             load_history(file, s->history);
         if (s->epoch)
