@@ -28,6 +28,8 @@ layout(push_constant) uniform Push {
     uint groups;
     uint channels;
     uint filters;
+    uint start_k;
+    uint end_k;
 };
 
 #include "prelude_glsl.h"

@@ -19,6 +19,8 @@ layout(push_constant) uniform Push {
     uint k;
     uint stride_a;
     uint stride_b;
+    uint start_k;
+    uint end_k;
 };
 
 #include "prelude_glsl.h"

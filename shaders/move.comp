@@ -76,7 +76,7 @@ void ls_gather(uint item)
     ls_put(item, value);
 }
 
-/* a: rows, inner, count, call, segment, segments. Items: (outer, segment of the rows, column). An item
+/* a: rows, inner, count, call, segment, segments, the part of the positions. Items: (outer, segment of the rows, column). An item
  * walks all positions in order and adds those whose row is in its segment: each element has one owner. */
 void ls_scatter_add(uint item)
 {
@@ -87,7 +87,7 @@ void ls_scatter_add(uint item)
     int from = int(part - outer * uint(a[5])) * a[4];
     int to = from + a[4] < a[0] ? from + a[4] : a[0];
     bool notes = item == 0u;
-    for (int position = 0; position < a[2]; position++) {
+    for (int position = a[6]; position < a[7]; position++) {
         int index = indices[position];
         if (index >= from && index < to) {
             uint at = (outer * uint(a[0]) + uint(index)) * inner + x;

@@ -30,6 +30,10 @@ layout(push_constant) uniform Push {
     uint distance_;
 };
 
+/* scan: the part of the columns. */
+#define START p
+#define END rest
+
 #include "prelude_glsl.h"
 #include "canon.h"
 #include "kernel.glsl"
@@ -49,7 +53,11 @@ void ls_scan(uint column)
     uint outer = column / inner;
     uint first = outer * r * inner + (column - outer * inner);
     uint s = LS_KIND == 1 ? (LS_INTS ? 1u : LS_BITS(1.0f)) : 0u;
-    for (uint i = 0u; i < r; i++) {
+    if (START > 0u) { /* where the launch before has ended */
+        uint at = first + (reverse != 0u ? r - START : START - 1u) * inner;
+        s = exclusive != 0u ? ls_step(dst[at], at) : dst[at];
+    }
+    for (uint i = START; i < END; i++) {
         uint at = first + (reverse != 0u ? r - 1u - i : i) * inner;
         uint before = s;
         s = ls_step(s, at);

@@ -9,7 +9,8 @@
  *     LS_A_ALONG, LS_B_ALONG            whether neighbours in memory are rows of A, columns of B (else k)
  *
  * A group of SIDE x SIDE items shares a tile of each factor, and an item has PER x PER results, SIDE apart.
- * What the blocks before have given waits in C, where each result has one owner. */
+ * What the blocks before have given waits in C, where each result has one owner; a launch takes k from `start_k`,
+ * a multiple of the block, to `end_k`. */
 layout(local_size_x_id = 2, local_size_y_id = 3) in;
 layout(constant_id = 4) const bool LS_BIAS = false;
 layout(constant_id = 5) const bool LS_RELU = false;
@@ -64,7 +65,7 @@ void ls_tile(uint group)
         sum[i] = 0.0f;
     if (k == 0u)
         ls_store(row + y, column + x, sum, true, true);
-    for (uint start = 0u; start < k; start += DEPTH) {
+    for (uint start = start_k; start < end_k; start += DEPTH) {
         uint depth = min(k - start, DEPTH);
         for (uint i = item; i < DEPTH * width; i += SIDE * SIDE) {
             uint along = LS_A_ALONG ? i % width : i / DEPTH;

@@ -17,7 +17,7 @@ static const struct device_kind kinds[] = {
     {"pocl", "opencl:Portable Computing Language", NULL, NULL, false, 1 << 25},
     {"pocl-ftz", "opencl:Portable Computing Language", "LOCKSTEP_CL_BUILD_OPTIONS=-cl-denorms-are-zero", NULL, true,
      1 << 20},
-    {"rusticl", "opencl:rusticl", "RUSTICL_ENABLE=llvmpipe", NULL, true, 70000},
+    {"rusticl", "opencl:rusticl", "RUSTICL_ENABLE=llvmpipe", NULL, true, 70000, false, true},
     {"lavapipe", "vulkan:llvmpipe", NULL, NULL, false, 70000, true},
     {"lavapipe-shaderc", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=fused", NULL, false, 70000, true},
     {"lavapipe-unfused", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=unfused", NULL, false, 70000, true},

@@ -16,6 +16,7 @@ struct device_kind {
     bool flushes;            /* subnormals are not kept: canon.md class N */
     long most_elements;      /* the largest arrays worth the time there */
     bool emulates_fma;       /* its own is not exact: class E-slow */
+    bool short_loops;        /* loops end after 65,535 rounds: class T, though exact on smaller sizes */
 };
 
 /** The kind of that name; any other words are a device of their own, unlimited. Sets its environment. */

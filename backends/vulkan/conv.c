@@ -51,7 +51,7 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
         bool there = images[factor] != NULL && elements[factor] > 0;
         ls_vk_bind(&launch, images[there ? factor : result], there ? elements[factor] * 4 : 4, LS_VK_READ);
     }
-    ls_vk_bind(&launch, images[result], elements[result] * 4, LS_VK_WRITE);
+    ls_vk_bind(&launch, images[result], elements[result] * 4, LS_VK_READ | LS_VK_WRITE);
     ls_vk_bind(&launch, args->bias != NULL ? args->bias : images[result],
                args->bias != NULL ? args->groups * n * 4 : 4, LS_VK_READ);
     ls_vk_push(&launch, tile.groups);
@@ -62,7 +62,7 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     ls_vk_push(&launch, args->groups);
     ls_vk_push(&launch, args->channels);
     ls_vk_push(&launch, args->filters);
-    status = ls_vk_run(&launch, tile.groups);
+    status = ls_vk_run_parts(&launch, tile.groups, k, LS_VK_CHAIN_PART);
     if (status == LS_OK && !relu)
         status = ls_vk_activate(device, args->activation, images[result], elements[result]);
     return status;

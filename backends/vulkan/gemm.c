@@ -37,7 +37,7 @@ ls_status ls_vk_gemm(struct ls_device *base, const struct ls_gemm_args *args)
     struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
     ls_vk_bind(&launch, terms ? args->a : args->c, terms ? a * 4 : 4, LS_VK_READ);
     ls_vk_bind(&launch, terms ? args->b : args->c, terms ? b * 4 : 4, LS_VK_READ);
-    ls_vk_bind(&launch, args->c, args->batch * args->m * args->n * 4, LS_VK_WRITE);
+    ls_vk_bind(&launch, args->c, args->batch * args->m * args->n * 4, LS_VK_READ | LS_VK_WRITE);
     ls_vk_bind(&launch, args->bias != NULL ? args->bias : args->c, args->bias != NULL ? args->n * 4 : 4, LS_VK_READ);
     ls_vk_push(&launch, tile.groups);
     ls_vk_push(&launch, args->m);
@@ -45,7 +45,7 @@ ls_status ls_vk_gemm(struct ls_device *base, const struct ls_gemm_args *args)
     ls_vk_push(&launch, args->k);
     ls_vk_push(&launch, args->stride_a);
     ls_vk_push(&launch, args->stride_b);
-    status = ls_vk_run(&launch, tile.groups);
+    status = ls_vk_run_parts(&launch, tile.groups, args->k, LS_VK_CHAIN_PART);
     if (status == LS_OK && !relu)
         status = ls_vk_activate(device, args->activation, args->c, args->batch * args->m * args->n);
     return status;

@@ -173,5 +173,5 @@ ls_status ls_vk_scatter_add(struct ls_device *base, const struct ls_scatter_add_
     ls_vk_push(&launch, ls_vk_next_fault_call(device));
     ls_vk_push(&launch, segment);
     ls_vk_push(&launch, segments);
-    return ls_vk_run(&launch, ls_vk_groups(columns * segments, GROUP));
+    return ls_vk_run_parts(&launch, ls_vk_groups(columns * segments, GROUP), args->count, LS_VK_WALK_PART);
 }

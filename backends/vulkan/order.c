@@ -28,13 +28,13 @@ ls_status ls_vk_scan(struct ls_device *base, const struct ls_scan_args *args)
     struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
     ls_vk_bind(&launch, args->factor ? args->factor : args->addend, bytes, LS_VK_READ);
     ls_vk_bind(&launch, args->addend ? args->addend : args->factor, bytes, LS_VK_READ);
-    ls_vk_bind(&launch, args->dst, bytes, LS_VK_WRITE);
+    ls_vk_bind(&launch, args->dst, bytes, LS_VK_READ | LS_VK_WRITE);
     ls_vk_push(&launch, columns);
     ls_vk_push(&launch, args->r);
     ls_vk_push(&launch, args->inner);
     ls_vk_push(&launch, args->reverse);
     ls_vk_push(&launch, args->exclusive);
-    return ls_vk_run(&launch, ls_vk_groups(columns, GROUP));
+    return ls_vk_run_parts(&launch, ls_vk_groups(columns, GROUP), args->r, LS_VK_WALK_PART);
 }
 
 static ls_status run_pass(struct ls_vk_device *device, const struct ls_vk_pipeline *pipeline,

@@ -514,3 +514,18 @@ ls_status ls_vk_run(struct ls_vk_launch *launch, int64_t groups)
     ls_vk.vkCmdDispatch(batch->commands, (uint32_t)columns, (uint32_t)rows, 1);
     return ls_vk_recorded(device, batch);
 }
+
+ls_status ls_vk_run_parts(struct ls_vk_launch *launch, int64_t groups, int64_t n, int64_t part)
+{
+    ls_status status = LS_OK;
+    int pushed = launch->pushed;
+    int64_t start = 0;
+    do {
+        launch->pushed = pushed;
+        ls_vk_push(launch, start);
+        ls_vk_push(launch, n - start < part ? n : start + part);
+        status = ls_vk_run(launch, groups);
+        start += part;
+    } while (status == LS_OK && start < n);
+    return status;
+}

@@ -366,6 +366,12 @@ static inline void ls_vk_push_bits(struct ls_vk_launch *launch, uint32_t value)
 /** Queues `groups` groups; shaders find their number as ls_group() of kernel.glsl says. */
 ls_status ls_vk_run(struct ls_vk_launch *launch, int64_t groups);
 
+/* Mesa's llvmpipe ends the loops of a shader, all together, after 65,535 rounds, without a word. So long walks take
+ * several launches: of so many elements that are one round each, or so much of a product's k, with loops inside. */
+enum { LS_VK_WALK_PART = 32768, LS_VK_CHAIN_PART = 4096 };
+/** Queues a launch for each `part` of [0, n), one at least; pushes its start and its end behind what was pushed. */
+ls_status ls_vk_run_parts(struct ls_vk_launch *launch, int64_t groups, int64_t n, int64_t part);
+
 /** As many groups of `size` as `items` need. */
 static inline int64_t ls_vk_groups(int64_t items, int64_t size)
 {

@@ -22,7 +22,7 @@
 
 /* What the reference gives for the test's data: so that a reference which a compiler broke is noticed.
  * A change of these numbers is a change of the canon, or of the test's data. */
-static const uint64_t anchors[2] = {UINT64_C(0xd0dae378ffa0d2a5), UINT64_C(0x4810ef84714211c1)};
+static const uint64_t anchors[2] = {UINT64_C(0x0535730b0e40b795), UINT64_C(0x8754e27c4e983d30)};
 
 static double now(void)
 {

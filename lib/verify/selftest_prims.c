@@ -151,6 +151,26 @@ static void move(struct ls_duel *d)
     ls_pair_drop(d, &picked);
 }
 
+/* Long walks of one work-item: some drivers end a loop after 65,535 rounds, without a word. */
+static void long_walks(struct ls_duel *d)
+{
+    enum { LONG = 70001, ROWS = 3 };
+    gemm(d, 1, 2, 3, LONG, 0, false);
+    struct ls_pair src = ordered(d, LONG), dst = blank(d, LS_FLOAT32, LONG), sums = blank(d, LS_FLOAT32, ROWS);
+    struct ls_pair indices = ls_pair_make(d, LS_INT32, LONG, LS_PATTERN_INDEX, 0, ROWS);
+    struct ls_scan_args scan = {.dtype = LS_FLOAT32, .outer = 1, .r = LONG, .inner = 1};
+    LS_DUEL(d, scan, "scan", &scan, (scan.addend = src.on[k], scan.dst = dst.on[k]));
+    ls_pair_compare(d, &dst, LONG, "scan");
+    struct ls_scatter_add_args scatter = {NULL, NULL, NULL, 1, ROWS, 1, LONG};
+    LS_DUEL(d, scatter_add, "scatter_add", &scatter,
+            (scatter.dst = sums.on[k], scatter.indices = indices.on[k], scatter.updates = src.on[k]));
+    ls_pair_compare(d, &sums, ROWS, "scatter_add");
+    ls_pair_drop(d, &src);
+    ls_pair_drop(d, &dst);
+    ls_pair_drop(d, &sums);
+    ls_pair_drop(d, &indices);
+}
+
 static void order(struct ls_duel *d)
 {
     enum { OUTER = 3, R = 1025, INNER = 2, N = OUTER * R * INNER };
@@ -279,6 +299,7 @@ void ls_selftest_prims(struct ls_duel *d)
     pool(d, &overlap, 3);
     move(d);
     order(d);
+    long_walks(d);
     random_numbers(d);
     digest(d);
     softmax(d, 33, 10);
