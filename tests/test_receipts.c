@@ -187,9 +187,16 @@ static void on_another(const char *name)
 
 static void parted(void)
 {
+    setenv("LOCKSTEP_CACHE_DIR", folder, 1); /* without verdicts of other runs */
     CHECK(train(&(struct run){"order.lsr", "fault:order,reference", .steps = 3}) == LS_OK, "order");
     expect("a.lsr order.lsr", 1, "they part at step 1 of adam: gradient of first/dense/kernel");
     expect("a.lsr order.lsr", 1, "LOCKSTEP_BACKEND='verify:reference,fault:order,reference'");
+    char selftest[300];
+    snprintf(selftest, sizeof selftest, "'%s' selftest fault:order,reference", tool);
+    CHECK(system_says(selftest, "fault:order,reference"), "no self-test");
+    CHECK(train(&(struct run){"order.lsr", "fault:order,reference", .steps = 3}) == LS_OK, "order, class T");
+    expect("a.lsr order.lsr", 1, "a device of class T");
+    expect("a.lsr order.lsr", 1, "LOCKSTEP_BACKEND='verify:reference,fault:order,reference,bits'");
     CHECK(train(&(struct run){"seed.lsr", .steps = 3, .seed = 1}) == LS_OK, "seed");
     expect("a.lsr seed.lsr", 1, "the first loss differs already");
     CHECK(train(&(struct run){"none.lsr", .steps = 0}) == LS_OK, "no step");

@@ -330,11 +330,12 @@ static void advise(const struct receipt *a, const struct receipt *b, int64_t ste
 {
     bool same = strcmp(a->device, b->device) == 0;
     const char *other = !same ? b->device : strcmp(a->device, "reference") == 0 ? "reference:baseline" : "reference";
+    bool bounds = strcmp(a->class, "T") == 0 || strcmp(b->class, "T") == 0; /* else verify: would allow for them */
     printf("next: run the program again, from the start");
     if (step > 1)
         printf(" or from a state saved after step %" PRId64, step - 1);
-    printf(", with LOCKSTEP_BACKEND='verify:%s,%s'%s: it stops at the first primitive that differs and names it\n",
-           a->device, other, same ? ", on the machine of each receipt" : "");
+    printf(", with LOCKSTEP_BACKEND='verify:%s,%s%s'%s: it stops at the first primitive that differs and names it\n",
+           a->device, other, bounds ? ",bits" : "", same ? ", on the machine of each receipt" : "");
 }
 
 static void tell(const struct receipt *a, const struct receipt *b, const struct pair *at, size_t before)
