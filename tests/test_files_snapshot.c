@@ -120,6 +120,13 @@ static int train_program(const char *device, const char *path, int64_t steps)
 static const char *self;
 static char folder[64], path[128];
 
+static long milliseconds_now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (long)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
 /* Starts the program, its output to a file; kills it after some milliseconds, never if < 0. True if it ended. */
 static bool run_program(const char *device, long milliseconds, char *output, size_t size)
 {
@@ -133,12 +140,17 @@ static bool run_program(const char *device, long milliseconds, char *output, siz
         execl(self, self, "--train", device, path, steps, (char *)NULL);
         _exit(1);
     }
-    if (milliseconds >= 0) {
-        nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000}, NULL);
-        kill(child, SIGKILL);
-    }
     int status = 0;
-    waitpid(child, &status, 0);
+    long end = milliseconds_now() + milliseconds;
+    while (milliseconds >= 0 && waitpid(child, &status, WNOHANG) == 0) {
+        if (milliseconds_now() >= end) {
+            kill(child, SIGKILL);
+            milliseconds = -1;
+        }
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+    if (milliseconds < 0)
+        waitpid(child, &status, 0);
     FILE *f = fopen(out, "r");
     output[0] = '\0';
     if (f && fgets(output, (int)size, f))
@@ -149,14 +161,8 @@ static bool run_program(const char *device, long milliseconds, char *output, siz
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static long milliseconds_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (long)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-/* At moments within an undisturbed run; runs get shorter when caches are warm, so one that ended by itself says how long. */
+/* At moments within an undisturbed run. Runs get shorter as caches warm and as there is less left to do: one that
+ * ended by itself says how long they are now, and the next one begins anew. */
 static void test_kill(const char *first, const char *second, int kills)
 {
     char whole[64], resumed[64];
@@ -170,10 +176,12 @@ static void test_kill(const char *first, const char *second, int kills)
     for (int i = 0; i < kills; i++) {
         random = random * 1664525u + 1013904223u;
         start = milliseconds_now();
-        if (run_program(i % 2 ? second : first, (long)(random >> 8) % most, resumed, sizeof resumed))
-            most = (milliseconds_now() - start) / 2 + 1;
-        else
+        if (!run_program(i % 2 ? second : first, (long)(random >> 8) % most, resumed, sizeof resumed)) {
             killed++;
+            continue;
+        }
+        most = milliseconds_now() - start + 1;
+        unlink(path);
     }
     CHECK(run_program(second, -1, resumed, sizeof resumed), "%s: did not end", second);
     CHECK(strcmp(whole, resumed) == 0, "%s then %s, killed %d times: %s, undisturbed %s", first, second, killed, resumed,
