@@ -43,7 +43,10 @@ static uint64_t sum_pairs(const word *x, const uint32_t *key, int64_t pairs, uin
         w = _mm512_mask_xor_epi32(k, _mm512_cmpneq_epi32_mask(w, minus), w, k);
         total = _mm512_add_epi64(total, _mm512_mul_epu32(w, _mm512_srli_epi64(w, 32)));
     }
-    sum = (uint64_t)_mm512_reduce_add_epi64(total);
+    uint64_t lane[8]; /* unsigned sums: _mm512_reduce_add_epi64 adds as signed numbers */
+    memcpy(lane, &total, sizeof lane);
+    for (int l = 0; l < 8; l++)
+        sum += lane[l];
 #elif defined __AVX2__
     __m256i total = _mm256_setzero_si256(), minus = _mm256_set1_epi32((int)zero);
     for (; i + 4 <= pairs; i += 4) {
