@@ -8,19 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "apart.h"
 
 static char folder[] = "/tmp/lockstep-test-XXXXXX";
 
-/* The sum that a healthy device computes; NaN otherwise. */
-static float compute(ls_context *ls)
-{
-    ls_tensor x = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(2, 2), (float[]){1, 2, 3, 4});
-    return ls_item(ls_sum(ls_matmul(x, ls_exp(ls_zeros_like(x))), NULL, 0, false));
-}
+static void healthy(void) { check_healthy("opencl"); }
+static void forked(void) { check_forked("opencl"); }
 
 static void without_driver(void)
 {
@@ -64,45 +59,6 @@ static void broken_kernels(void)
     ls_clear_error(ls);
     CHECK(ls_error(ls) == LS_OK, "the context cannot be used again");
     ls_close(&ls);
-}
-
-static void healthy(void)
-{
-    ls_context *ls = ls_open("opencl");
-    CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
-    CHECK(ls_close(&ls) == LS_OK, "close");
-}
-
-/* A child of a process that started a driver: an error, not a wait for threads that are not there. */
-static void forked(void)
-{
-    ls_context *ls = ls_open("opencl");
-    CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
-    ls_tensor x = ls_fill(ls, LS_SHAPE(3), 2.0f);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        float data[3];
-        alarm(60);
-        checks_failed = 0;
-        CHECK(ls_read(x, data, sizeof data) == LS_DEVICE_LOST, "a child read from its parent's device");
-        CHECK(strstr(ls_error_message(ls), "before it forked"), "%s", ls_error_message(ls));
-        CHECK(ls_close(&ls) == LS_DEVICE_LOST && !ls, "close in a child");
-        ls = ls_open("opencl");
-        CHECK(ls_error(ls) == LS_UNAVAILABLE && strstr(ls_error_message(ls), "before it forked"), "%s",
-              ls_error_message(ls));
-        ls_close(&ls);
-        ls = ls_open("reference");
-        CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
-        CHECK(ls_close(&ls) == LS_OK, "close");
-        fflush(stdout);
-        _exit(checks_failed ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %#x", (unsigned)status);
-    CHECK(compute(ls) == 20.0f, "the parent: %s", ls_error_message(ls));
-    CHECK(ls_close(&ls) == LS_OK, "close");
 }
 
 /* Does something to every file below a folder. Returns how many there are. */
@@ -153,39 +109,6 @@ static void unwritable(void)
     healthy();
 }
 
-/* Runs a case in a process of its own and adds its counts. */
-static void apart(void (*test)(void), const char *name)
-{
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        checks_passed = checks_failed = 0;
-        test();
-        fflush(stdout);
-        _exit(checks_failed ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s ended with %#x", name, (unsigned)status);
-}
-
-/* Asked in a process of its own too: a driver that was started does not survive a fork. */
-static bool there_is_opencl(void)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        ls_device_info found[32];
-        size_t count = ls_list_devices(found, 32);
-        bool opencl = false;
-        for (size_t i = 0; i < count && i < 32; i++)
-            opencl |= found[i].available && strcmp(found[i].backend, "opencl") == 0;
-        _exit(opencl ? 0 : 1);
-    }
-    int status = 1;
-    waitpid(child, &status, 0);
-    return status == 0;
-}
-
 int main(void)
 {
     CHECK(mkdtemp(folder) != NULL, "no folder below /tmp");
@@ -193,7 +116,7 @@ int main(void)
     apart(without_driver, "no driver");
     apart(without_device, "no device");
 
-    if (there_is_opencl()) {
+    if (there_is("opencl")) {
         apart(broken_kernels, "broken kernels");
         apart(healthy, "an empty cache");
         CHECK(each_file(folder, leave) > 2, "nothing was cached");

@@ -9,28 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../backends/vulkan/vulkan.h"
-#include "check.h"
+#include "apart.h"
 
 static char folder[] = "/tmp/lockstep-test-XXXXXX";
 
-/* 20 on a healthy device; NaN otherwise. Runs map, gemm, reduce, a program of rows, fill and copies. */
-static float compute(ls_context *ls)
-{
-    ls_tensor x = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(2, 2), (float[]){1, 2, 3, 4});
-    ls_tensor y = ls_matmul(x, ls_exp(ls_zeros_like(x)));
-    return ls_item(ls_sum(ls_transpose(y, (int[]){1, 0}), NULL, 0, false));
-}
-
-static void healthy(void)
-{
-    ls_context *ls = ls_open("vulkan");
-    CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
-    CHECK(ls_close(&ls) == LS_OK, "close");
-}
+static void healthy(void) { check_healthy("vulkan"); }
+static void forked(void) { check_forked("vulkan"); }
 
 static void without_driver(void)
 {
@@ -59,38 +46,6 @@ static void without_device(void)
         CHECK(strstr(ls_error_message(ls), "Vulkan"), "\"%s\": \"%s\"", words[i], ls_error_message(ls));
         CHECK(ls_close(&ls) != LS_OK && !ls, "\"%s\": close", words[i]);
     }
-}
-
-/* A child of a process that started a driver: an error, not a wait for threads that are not there. */
-static void forked(void)
-{
-    ls_context *ls = ls_open("vulkan");
-    CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
-    ls_tensor x = ls_fill(ls, LS_SHAPE(3), 2.0f);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        float data[3];
-        alarm(60);
-        checks_failed = 0;
-        CHECK(ls_read(x, data, sizeof data) == LS_DEVICE_LOST, "a child read from its parent's device");
-        CHECK(strstr(ls_error_message(ls), "before it forked"), "%s", ls_error_message(ls));
-        CHECK(ls_close(&ls) == LS_DEVICE_LOST && !ls, "close in a child");
-        ls = ls_open("vulkan");
-        CHECK(ls_error(ls) == LS_UNAVAILABLE && strstr(ls_error_message(ls), "before it forked"), "%s",
-              ls_error_message(ls));
-        ls_close(&ls);
-        ls = ls_open("reference");
-        CHECK(compute(ls) == 20.0f, "%s", ls_error_message(ls));
-        CHECK(ls_close(&ls) == LS_OK, "close");
-        fflush(stdout);
-        _exit(checks_failed ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %#x", (unsigned)status);
-    CHECK(compute(ls) == 20.0f, "the parent: %s", ls_error_message(ls));
-    CHECK(ls_close(&ls) == LS_OK, "close");
 }
 
 /* ---- Small limits ---- */
@@ -415,40 +370,6 @@ static void caching(void)
 
 /* ---- */
 
-/* Runs a case in a process of its own and adds its counts. */
-static void apart(void (*test)(void), const char *name)
-{
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        checks_passed = checks_failed = 0;
-        test();
-        printf("%s: %d passed, %d failed\n", name, checks_passed, checks_failed);
-        fflush(stdout);
-        _exit(checks_failed ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s ended with %#x", name, (unsigned)status);
-}
-
-/* Asked in a process of its own too: a driver that was started does not survive a fork. */
-static bool there_is_vulkan(void)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        ls_device_info found[32];
-        size_t count = ls_list_devices(found, 32);
-        bool vulkan = false;
-        for (size_t i = 0; i < count && i < 32; i++)
-            vulkan |= found[i].available && strcmp(found[i].backend, "vulkan") == 0;
-        _exit(vulkan ? 0 : 1);
-    }
-    int status = 1;
-    waitpid(child, &status, 0);
-    return status == 0;
-}
-
 int main(int argc, char **argv)
 {
     CHECK(mkdtemp(folder) != NULL, "no folder below /tmp");
@@ -459,7 +380,7 @@ int main(int argc, char **argv)
     }
     apart(without_driver, "no driver");
     apart(without_device, "no device");
-    if (there_is_vulkan()) {
+    if (there_is("vulkan")) {
         apart(healthy, "a healthy device");
         apart(small_limits, "small limits");
         apart(caching, "the pipeline cache");
