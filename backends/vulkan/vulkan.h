@@ -129,7 +129,6 @@ struct ls_vk_device {
     VkDeviceSize range; /* bytes that a binding spans at most */
     bool unified;       /* the host sees storage, at full speed */
     bool has_double;
-    const struct ls_tile *tile; /* of every product, for a test; else NULL */
 
     enum ls_vk_fma fma;
     bool native_division, native_root;
