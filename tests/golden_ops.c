@@ -185,22 +185,11 @@ static const struct form forms[] = {
 #define I_I F_F
 #define I_FF F_FF
 #define I_II F_FF
-#include "../lib/ops/elementwise.def"
-#undef LS_ROWS
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
+#include "elementwise_rows.h"
 #define LS_ROWS 2
 #define F_FF(op, ...) {.name = #op, .parameter = ls_##op},
 #define F_FFF(op, ...) {.name = #op, .parameters = ls_##op},
-#include "../lib/ops/elementwise.def"
-#undef LS_ROWS
-#undef F_FF
-#undef F_FFF
+#include "elementwise_rows.h"
     {.name = "clip", .parameters = ls_clip}, UNARY(stop_gradient), BINARY(sparse_softmax_cross_entropy), TERNARY(where),
     OF_AXIS(expand_dims), OF_AXIS(argmax), OF_AXIS(argmin), OF_AXIS(softmax), OF_AXIS(log_softmax),
     REDUCE(sum), REDUCE(mean), REDUCE(max), REDUCE(min),

@@ -74,14 +74,7 @@ static bool side(bool taken) { return above(taken ? 1 : -1); }
         (void)n;                                                                 \
         return ls_##op(in[0], in[1]);                                            \
     }
-#define F_FFF(...)
-#define I_F(...)
-#define I_FF(...)
-#define I_I(...)
-#define I_II(...)
-#include "../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
+#include "elementwise_rows.h"
 
 /* ---- The rows ---- */
 
@@ -89,13 +82,14 @@ static const struct derived {
     struct row row;
     const char *gradient;
 } candidates[] = {
+#define LS_ROWS 1
 #define ROW(op, slope, ...)                                                                                  \
     {{.name = #op, .plan = graph_plan_elementwise, .eval = graph_eval_elementwise, .call = call_##op,        \
       .formula = formula_##op, __VA_ARGS__}, slope},
 #define F_F(op, value, saves, gradient, low, high) ROW(op, #gradient, .inputs = 1, .domain = {{low, high}})
 #define F_FF(op, value, saves, gradient, grad_b, la, ha, lb, hb) \
     ROW(op, #gradient, .inputs = 2, .domain = {{la, ha}, {lb, hb}})
-#include "../lib/ops/elementwise.def"
+#include "elementwise_rows.h"
 };
 
 const struct row *graph_derived_row(int i)

@@ -22,7 +22,7 @@ static const struct row rows[] = {
 #define I_II(name, formula) {#name, "II", "I", {0}},
 #define F_I(name, formula) {#name, "I", "F", {0}},
 #define W_IWW(name, formula) {#name, "IWW", "W", {0, 0, -2, 2, -2, 2}},
-#include "../lib/ops/elementwise.def"
+#include "elementwise_rows.h"
 };
 
 static void one_row(struct duel *d, int op, int64_t n, enum duel_data data, int pattern)
