@@ -224,16 +224,32 @@ static ls_status not_fitting(ls_context *ls, const char *name)
 #include "prims.def"
 #undef PRIM
 
+static void tell_step(struct ls_device *device)
+{
+    if (device->backend->step)
+        device->backend->step(device);
+}
+
 ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node)
 {
     switch (node->prim) {
 #define PRIM(name, need, meaning) case LS_PRIM_##name: return call_##name(ls, &node->args.name);
 #include "prims.def"
 #undef PRIM
-    case LS_PRIM_COUNT:
+    case LS_NODE_STEP:
+        tell_step(ls->device);
         break;
     }
-    return LS_INTERNAL;
+    return LS_OK;
+}
+
+void ls_step_ended(ls_context *ls)
+{
+    if (ls_failed(ls))
+        return;
+    tell_step(ls->device);
+    if (ls->recorder)
+        ls_recorder_add(ls, &(struct ls_node){.prim = LS_NODE_STEP}, NULL, 0);
 }
 
 int ls_node_extents(const struct ls_node *node, struct ls_extent *extents)

@@ -163,6 +163,9 @@ enum ls_prim {
     LS_PRIM_COUNT
 };
 
+/** In place of a primitive, in what a function records: here a training step ended. */
+#define LS_NODE_STEP LS_PRIM_COUNT
+
 /** One recorded primitive call. */
 struct ls_node {
     enum ls_prim prim;
