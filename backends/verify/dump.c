@@ -319,13 +319,15 @@ static int64_t count_different(const struct ls_call_field *f, enum ls_closeness 
     return different;
 }
 
-int64_t ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
+struct ls_place ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
 {
-    int64_t first = -1;
-    for (int i = 0; i < call->count && first < 0; i++)
-        if (call->field[i].written && call->field[i].after[0] && call->field[i].after[1])
-            count_different(&call->field[i], closeness, &first);
-    return first;
+    struct ls_place place = {-1, -1};
+    while (place.at < 0 && ++place.field < call->count) {
+        const struct ls_call_field *f = &call->field[place.field];
+        if (f->written && f->after[0] && f->after[1])
+            count_different(f, closeness, &place.at);
+    }
+    return place;
 }
 
 bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size)

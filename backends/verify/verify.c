@@ -190,17 +190,18 @@ static ls_status verify_fault(struct ls_device *device, struct ls_fault *fault)
 
 static bool still_differs(struct verify_device *v, struct ls_call *call)
 {
-    return ls_call_run(call, v->a, 0) == LS_OK && ls_call_run(call, v->b, 1) == LS_OK && ls_call_first(call, v->closeness) >= 0;
+    return ls_call_run(call, v->a, 0) == LS_OK && ls_call_run(call, v->b, 1) == LS_OK && ls_call_first(call, v->closeness).at >= 0;
 }
 
 /* Writes the smallest call that differs, else the call itself. */
 static bool save(struct verify_device *v, const struct ls_call *call, const char *path)
 {
-    int64_t at = ls_call_first(call, v->closeness);
+    struct ls_place first = ls_call_first(call, v->closeness);
     bool done = false, saved = false;
     struct ls_call small;
     for (int number = 0, made = 1; made != 0 && !done; number++) {
-        made = ls_call_smaller(call, at, number, &small);
+        struct ls_place place = first;
+        made = ls_call_smaller(call, &place, number, &small);
         done = made > 0 && still_differs(v, &small);
         saved = done && ls_call_save(&small, path);
         ls_call_finish(&small);
