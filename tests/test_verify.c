@@ -54,7 +54,7 @@ static void marked_fingerprints(void)
 static void lost_verdicts(void)
 {
     char command[128];
-    snprintf(command, sizeof command, "for f in %s/verdict-*; do printf 'lockstep ver' > $f; done", folder);
+    snprintf(command, sizeof command, "for f in %s/*; do printf 'lscache1' > $f; done", folder);
     CHECK(system(command) == 0, "cannot damage the verdicts");
     ls_selftest_result r;
     CHECK(ls_selftest(&r, .device = "reference") == LS_OK && !r.kept, "a damaged verdict was believed");
