@@ -300,6 +300,9 @@ struct ls_backend {
     ls_status (*finish)(struct ls_device *device);
     /** Takes the first index fault, after a wait. NULL where faults cannot happen. */
     ls_status (*fault)(struct ls_device *device, struct ls_fault *fault);
+    /** Told that a training step has ended: an optimizer has applied its gradients. NULL where that is
+     * nothing to know; decorators pass it on to the device that they wrap. */
+    void (*step)(struct ls_device *device);
 
     /* The primitives. An OPTIONAL slot may be NULL: the caller then composes it. */
 #define PRIM(name, need, meaning)                                                                  \
