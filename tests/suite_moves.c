@@ -117,9 +117,10 @@ void duel_digest(struct duel *d, int64_t n)
     char name[64];
     snprintf(name, sizeof name, "digest n=%lld", (long long)n);
     for (int i = 0; i < LS_DIGEST_INPUTS; i++) {
+        ls_dtype type = types[(size_t)i % (sizeof types / sizeof *types)];
         int64_t size = i == 6 ? 0 : i == 7 ? n + 1 : n;
-        in[i] = duel_make(d, types[i], size, i == 7 ? SPECIAL : ORDER, -2, 2);
-        args.input[i] = (struct ls_digest_input){NULL, types[i], size};
+        in[i] = duel_make(d, type, size, i == 7 ? SPECIAL : ORDER, -2, 2);
+        args.input[i] = (struct ls_digest_input){NULL, type, size};
     }
     for (int side = 0; side < 2; side++) { /* the zeros of the last input have another sign on each device */
         uint32_t zero = side ? 0x80000000u : 0;

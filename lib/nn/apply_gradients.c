@@ -192,6 +192,7 @@ static ls_status step(ls_optimizer *optimizer, ls_gradients gradients)
     ls_receipt_step(ls, &(struct ls_receipt_step){.optimizer = optimizer, .name = optimizer->name,
                                                   .iterations = optimizer->iterations, .given = given, .applied = items,
                                                   .variables = gradients.variables, .count = gradients.count});
+    ls_step_ended(ls);
     return ls_error(ls);
 }
 
