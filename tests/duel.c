@@ -61,7 +61,10 @@ struct duel_array duel_make(struct duel *d, ls_dtype dtype, int64_t n, enum duel
     return a;
 }
 
-struct duel_array duel_floats(struct duel *d, int64_t n, enum duel_data data) { return duel_make(d, LS_FLOAT32, n, data, -2, 2); }
+struct duel_array duel_floats(struct duel *d, int64_t n, enum duel_data data)
+{
+    return duel_make(d, LS_FLOAT32, n, data, -2, 2);
+}
 
 struct duel_array duel_indices(struct duel *d, int64_t n, int64_t rows)
 {

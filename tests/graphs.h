@@ -82,9 +82,8 @@ const struct row *graph_derived_row(int i);
 
 /* ---- For plans ---- */
 
-/** A random number in 0..n-1; one in [low, high). */
+/** A random number in 0..n-1. */
 int64_t draw(struct graph *g, int64_t n);
-double draw_real(struct graph *g, double low, double high);
 /** A node of that type with all elements in [low, high]; made by a fitting fma if there is none. -1: none. */
 int pick(struct graph *g, ls_dtype dtype, double low, double high);
 /** A new input of the graph: random numbers in [low, high), whole ones unless float32. -1: no room. */
