@@ -13,7 +13,7 @@
  *
  * A step ends where an optimizer has applied its gradients (`step`). Programs without optimizers (a loop
  * that assigns to its variables, inference) are known by their reads: after PATIENCE of them without an
- * optimizer's step, each read ends a step.
+ * optimizer's step, beyond those that any step had, each read ends a step.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@ struct verify_device {
     enum ls_closeness closeness;
     uint64_t sample, steps; /* optimizers' steps that have ended */
     uint64_t reads;         /* since the last one; each after at least one call */
+    uint64_t patience;      /* from so many on, each ends a step */
     bool called;            /* a primitive, since the last read */
     bool looking;           /* this step is one to be checked */
 };
@@ -102,6 +103,7 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
     }
     snprintf(v->d.base.info.device, sizeof v->d.base.info.device, "verify:%.50s", which);
     v->sample = sample;
+    v->patience = PATIENCE;
     v->looking = true;
     v->closeness = bits ? LS_SAME_BITS : ls_closeness_of(&v->d.inner->info, &v->b->info);
     *device = &v->d.base;
@@ -114,8 +116,8 @@ static void verify_close(struct ls_device *device) { close_both(verify_of(device
 
 static void decide(struct verify_device *v)
 {
-    bool by_reads = v->reads >= PATIENCE;
-    uint64_t step = 1 + (by_reads ? v->reads - PATIENCE : v->steps);
+    bool by_reads = v->reads >= v->patience;
+    uint64_t step = 1 + (by_reads ? v->reads - v->patience : v->steps);
     v->looking = step % v->sample == 0 || (v->steps == 0 && !by_reads);
 }
 
@@ -123,6 +125,8 @@ static void verify_step(struct ls_device *device)
 {
     struct verify_device *v = verify_of(device);
     v->steps++;
+    if (v->patience < v->reads + PATIENCE)
+        v->patience = v->reads + PATIENCE;
     v->reads = 0;
     v->called = false;
     decide(v);
