@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
+ *     test_verify_steps [KIND]
+ *
  * verify:...,sample=N checks the first training step and every Nth, whole, and nothing in between: the second
  * device's calls are counted, and faults of one step are found where N divides its number, never elsewhere.
  */
@@ -11,8 +13,10 @@
 #include <lockstep/lockstep.h>
 
 #include "check.h"
+#include "devices.h"
 
 static char folder[] = "/tmp/lockstep-test-XXXXXX", path[64];
+static const char *first = "reference:baseline"; /* the device that is checked */
 
 enum program { EAGER, CAPTURED, BY_HAND, TRAINED_THEN_USED, COUNTED, CURIOUS = COUNTED, PROGRAMS };
 static const char *const names[PROGRAMS] = {"eager", "captured", "by hand", "trained, then used", "reads much"};
@@ -103,8 +107,8 @@ static bool is_checked(enum program program, int s, int sample)
 static void count(enum program program, int steps, int sample)
 {
     uint64_t calls[MOST], expected = 0;
-    char device[96], message[1024];
-    snprintf(device, sizeof device, "verify:reference:baseline,profile:reference,sample=%d", sample);
+    char device[128], message[1024];
+    snprintf(device, sizeof device, "verify:%s,profile:reference,sample=%d", first, sample);
     CHECK(run(device, program, steps, calls, message) == LS_OK, "%s: %s", names[program], message);
     for (int s = 1; s <= steps; s++)
         expected += is_checked(program, s, sample) ? calls[s] : 0;
@@ -124,7 +128,7 @@ static void fault(enum program program, const char *kind, int at, int sample, co
           message);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     char command[128], message[1024];
     CHECK(mkdtemp(folder) != NULL, "no folder");
@@ -132,6 +136,14 @@ int main(void)
     setenv("LOCKSTEP_PROFILE", path, 1);
     setenv("LOCKSTEP_DUMP", path, 1);
     setenv("LOCKSTEP_CACHE_DIR", "/no/such/folder", 1); /* no verdicts: bit for bit */
+    if (argc > 1) {
+        struct device_kind kind = device_kind_of(argv[1]);
+        first = kind.words;
+        ls_context *ls = ls_open(first);
+        if (ls_error(ls) != LS_OK)
+            device_absent(&kind, ls_error_message(ls));
+        ls_close(&ls);
+    }
     static const int samples[] = {1, 2, 3, 7, 1000};
     for (int program = 0; program < COUNTED; program++)
         for (int i = 0; i < 5; i++) /* a captured step's second call records it, which is other calls */
