@@ -231,7 +231,7 @@ struct ls_random_args {
  * 32-bit factor, with key_i = canon_digest_key(i) for the place i in the block and the word 0 for the
  * second of a pair that n cuts. The words are the sums modulo 2^32, over the blocks, of
  * canon_digest_join(low s, high s, number of the block). Sums, so that any order gives them; n may be 0. */
-enum { LS_DIGEST_INPUTS = 8, LS_DIGEST_BLOCK = 2048 };
+enum { LS_DIGEST_INPUTS = 16, LS_DIGEST_BLOCK = 2048 };
 struct ls_digest_input {
     struct ls_buffer *buffer;
     ls_dtype dtype;

@@ -177,7 +177,8 @@ struct ls_node {
 };
 
 /** The most buffers one call names. */
-enum { LS_NODE_BUFFERS = LS_MAP_INPUTS + LS_MAP_OUTPUTS };
+enum { LS_NODE_BUFFERS = LS_DIGEST_INPUTS + 1 };
+_Static_assert(LS_MAP_INPUTS + LS_MAP_OUTPUTS <= LS_NODE_BUFFERS, "a digest has the most buffers of all calls");
 
 /** What a call reads or writes of a buffer: its first elements. */
 struct ls_extent {
