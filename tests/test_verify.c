@@ -125,21 +125,33 @@ static void diverges(const char *device, bool captured, const char *named)
     ls_call_finish(&call);
 }
 
-/* Every length of a dump but the right one, and a file that is none. */
-static void bad_dumps(void)
+static void is_no_dump(const char *data, size_t length, const char *what)
 {
     const char *path = getenv("LOCKSTEP_DUMP");
     struct ls_call call;
     struct ls_message said = {{0}};
-    FILE *file = fopen(path, "rb");
-    static char data[1 << 20];
-    size_t length = fread(data, 1, sizeof data, file);
+    FILE *file = fopen(path, "wb");
+    fwrite(data, 1, length, file);
     fclose(file);
-    for (size_t n = 0; n < length; n += 1 + n / 5) {
-        file = fopen(path, "wb");
-        fwrite(data, 1, n, file);
-        fclose(file);
-        CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%zu bytes: %s", n, said.text);
+    CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%s %zu: %s", what, length, said.text);
+}
+
+/* Every length of a dump but the right one, every byte of it damaged, and a file that is none. */
+static void bad_dumps(void)
+{
+    struct ls_call call;
+    struct ls_message said = {{0}};
+    FILE *file = fopen(getenv("LOCKSTEP_DUMP"), "rb");
+    static char data[1 << 20];
+    size_t length = fread(data, 1, sizeof data - 1, file);
+    fclose(file);
+    for (size_t n = 0; n < length; n++)
+        is_no_dump(data, n, "cut to");
+    is_no_dump(data, length + 1, "too long:");
+    for (size_t n = 0; n < length; n++) {
+        data[n] ^= (char)(1 << n % 8);
+        is_no_dump(data, length, "damaged at");
+        data[n] ^= (char)(1 << n % 8);
     }
     CHECK(ls_call_load(&call, "/no/such/file", &said) == LS_FILE_ERROR, "%s", said.text);
 }
