@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *     test_verify [KIND]
+ *     test_verify [KIND [flushing]]
  *
  * The self-test: exact devices come out as exact, broken ones as broken with the primitive named, and
- * verdicts are kept. With a kind of device, the class that device must have.
+ * verdicts are kept. With a kind of device, the class that device must have; with `flushing`, in a program
+ * that flushes subnormals and rounds up.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <lockstep/lockstep.h>
 
 #include "../backends/verify/dump.h"
+#include "apart.h"
 #include "check.h"
 #include "devices.h"
 
@@ -193,6 +195,8 @@ int main(int argc, char **argv)
     if (argc > 1) {
         struct device_kind kind = device_kind_of(argv[1]);
         ls_selftest_result r;
+        if (argc > 2)
+            set_host_environment(FLUSHING | UPWARD);
         ls_status status = ls_selftest(&r, .device = kind.words, .again = true);
         if (status == LS_NOT_FOUND || status == LS_UNAVAILABLE)
             device_absent(&kind, r.reasons);
