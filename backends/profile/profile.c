@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A decorator that measures: `profile:A` runs every primitive on A, waits for it, and notes what it was and
- * how long it took. When the device is closed it writes a table and a trace (docs/profile.md).
+ * how long it took. When its context is closed it writes a table and a trace (docs/profile.md).
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -103,14 +103,19 @@ static void measure_peaks(struct profile_device *p)
             device->backend->destroy(device, buffers[i]);
 }
 
+static ls_status profile_report(struct ls_device *device)
+{
+    struct profile_device *p = profile_of(device);
+    if (p->profile.row_count > 0)
+        measure_peaks(p);
+    return ls_profile_write(&p->profile, &p->d.base.message);
+}
+
 static void profile_close(struct ls_device *device)
 {
     struct profile_device *p = profile_of(device);
-    const char *name = ls_env("LOCKSTEP_PROFILE");
-    if (p->profile.row_count > 0) {
-        measure_peaks(p);
-        ls_profile_write(&p->profile, name ? name : "lockstep-profile");
-    }
+    if (p->profile.file[0])
+        profile_report(device); /* within a decorator that does not ask for it */
     p->d.inner->backend->close(p->d.inner);
     ls_profile_finish(&p->profile);
     free(p);
@@ -124,9 +129,14 @@ static ls_status note(struct profile_device *p, ls_status status, const char *ki
 {
     if (status == LS_OK)
         status = p->d.inner->backend->finish(p->d.inner);
+    if (status != LS_OK)
+        return ls_decorator_pass(&p->d, status);
+    double took = now() - start;
+    const char *name = ls_env("LOCKSTEP_PROFILE");
+    status = ls_profile_open(&p->profile, name ? name : "lockstep-profile", &p->d.base.message);
     if (status == LS_OK)
-        ls_profile_note(&p->profile, kind, sizes, start - p->opened, now() - start, bytes, flop);
-    return ls_decorator_pass(&p->d, status);
+        ls_profile_note(&p->profile, kind, sizes, start - p->opened, took, bytes, flop);
+    return status;
 }
 
 static ls_status profile_write(struct ls_device *device, struct ls_buffer *buffer, size_t offset, const void *data,
@@ -198,6 +208,7 @@ static ls_status noted(struct profile_device *p, const struct ls_node *node, con
 const struct ls_backend ls_profile_backend = {
     .name = "profile",
     .open = profile_open,
+    .report = profile_report,
     .close = profile_close,
     .create = ls_decorator_create,
     .destroy = ls_decorator_destroy,
