@@ -73,12 +73,15 @@ static ls_status run(const char *device, enum program program, int steps, uint64
     return ls_close(&r.ls);
 }
 
-/* The primitive calls in the trace that profile: wrote. */
+/* The primitive calls in the trace that profile: wrote last; each context of a process has its own. */
 static uint64_t profiled_calls(void)
 {
-    char name[80];
+    static int contexts;
+    char name[80], number[16] = "";
     json_error_t error;
-    snprintf(name, sizeof name, "%s.json", path);
+    if (++contexts > 1)
+        snprintf(number, sizeof number, ".%d", contexts);
+    snprintf(name, sizeof name, "%s%s.json", path, number);
     json_t *root = json_load_file(name, 0, &error), *event;
     uint64_t calls = 0;
     size_t i;
