@@ -394,6 +394,7 @@ static void read_limits(struct ls_vk_device *device)
     /* For tests, as if the device had less. */
     const char *range = ls_vk_test_option("range"), *groups = ls_vk_test_option("groups");
     device->range = range != NULL ? strtoull(range, NULL, 10) : device->limits.maxStorageBufferRange;
+    device->range &= ~(VkDeviceSize)3;
     if (groups != NULL)
         device->limits.maxComputeWorkGroupCount[0] = (uint32_t)strtoul(groups, NULL, 10);
     device->orders = ls_vk_test_option("nobarriers") == NULL;
