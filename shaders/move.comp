@@ -103,7 +103,7 @@ void ls_scatter_add(uint item)
     uint x = item - part * INNER;
     uint outer = part / uint(a[8]);
     int from = int(part - outer * uint(a[8])) * a[7];
-    int to = min(from + a[7], REACHED);
+    int to = from + a[7] < REACHED ? from + a[7] : REACHED;
     bool notes = item == 0u;
     for (int position = a[9]; position < a[10]; position++) {
         int index = indices[position];

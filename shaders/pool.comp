@@ -54,7 +54,9 @@ int ls_within(int o, uint d)
     int at = o * stride[d] - before[d]; /* of position 0 */
     int last = in_[d] - 1 - at;
     int first = at < 0 ? (dilation[d] - 1 - at) / dilation[d] : 0;
-    return last < 0 ? 0 : max(min(last / dilation[d], size[d] - 1) + 1 - first, 0);
+    int end = last < 0 ? 0 : last / dilation[d] + 1;
+    end = end < size[d] ? end : size[d];
+    return end > first ? end - first : 0;
 }
 
 /* How many positions of window o lie inside. */

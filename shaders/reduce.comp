@@ -139,14 +139,16 @@ void ls_columns(uint item)
     uint column = item - rest * inner;
     uint row = rest / blocks;
     uint first = (rest - row * blocks) * part + start;
-    uint length = min(part, end - first);
+    uint length = part < end - first ? part : end - first;
     uint from = (row * r + first) * inner + column;
     bool goes_on = before + start > 0u;
     uint sum = 0u;
     if (goes_on)
         sum = dst[item];
     for (uint i = 0u; i < length; i += chain) {
-        uint more = chain == 1u ? src[from + i * inner] : ls_chain(from + i * inner, min(length - i, chain));
+        uint more = src[from + i * inner];
+        if (chain > 1u)
+            more = ls_chain(from + i * inner, length - i < chain ? length - i : chain);
         sum = i == 0u && !goes_on ? more : ls_join(sum, more);
     }
     if (length == 0u)
