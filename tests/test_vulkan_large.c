@@ -217,11 +217,13 @@ static void errors(void)
     static char message[2][512];
     index[30011] = 70003;
     index[35000] = -5;
-    for (int form = 0; form < 2; form++) {
+    for (int form = 0; form < 3; form++) {
         for (int k = 0; k < 2; k++) {
             ls = on[k];
             ls_tensor at = ls_from_host(ls, LS_INT32, SHAPE(40000), index);
-            ls_tensor x = form ? ls_scatter_add(FLOATS(50001), at, FLOATS(40000), 0) : ls_gather(FLOATS(50001), at, 0);
+            ls_tensor x = form == 0   ? ls_gather(FLOATS(50001), at, 0)
+                          : form == 1 ? ls_scatter_add(FLOATS(50001), at, FLOATS(40000), 0)
+                                      : ls_sparse_softmax_cross_entropy(at, FLOATS(40000, 3));
             ls_read(ls_slice(x, SIZES(0), SIZES(9), NULL), buffer, 36);
             snprintf(message[k], sizeof message[k], "%s", ls_error_message(ls));
             CHECK(strstr(message[k], "70003") && strstr(message[k], "30011"), "%s", message[k]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * softmax and sparse_xent, each in one launch.
+ * softmax and sparse_xent, each in one launch for as many rows as can be bound.
  */
 #include "vulkan.h"
 
