@@ -21,12 +21,17 @@ struct pass {
     int64_t chain; /* columns: elements that are joined first (canon rule 8) */
 };
 
-/* What a launch takes of a pass: some of r and of inner, all unless outer is 1. Of how many elements the results so far
- * are; where the best is kept from one launch to the next. */
+/* What a launch takes of a pass: some of r and of inner, all unless outer is 1. */
 struct window {
     int64_t row, rows, column, columns;
-    struct ls_buffer *best;
+    struct ls_buffer *best; /* where places keep the best from one launch to the next, or NULL */
 };
+
+/* How much of r a launch of places or columns walks. */
+static int64_t walk_of(const struct ls_vk_device *device, enum form form)
+{
+    return ls_vk_walk_part(device) * (form == FORM_PLACES ? GROUP : 1);
+}
 
 static ls_status run_window(struct ls_vk_device *device, const struct ls_reduce_args *args, enum form form,
                             const struct pass *pass, const struct window *w)
@@ -60,8 +65,8 @@ static ls_status run_window(struct ls_vk_device *device, const struct ls_reduce_
     ls_vk_push(&launch, pass->blocks == 1 ? w->row : 0);
     ls_vk_push(&launch, w->best != NULL);
     int64_t groups = form <= FORM_PLACES ? results : ls_vk_groups(results, GROUP);
-    int64_t part = ls_vk_walk_part(device) * (form == FORM_PLACES ? GROUP : 1);
-    return ls_vk_run_parts(&launch, groups, 0, w->rows, pass->blocks == 1 && form != FORM_ROWS ? part : w->rows);
+    bool walks = pass->blocks == 1 && form != FORM_ROWS;
+    return ls_vk_run_parts(&launch, groups, 0, w->rows, walks ? walk_of(device, form) : w->rows);
 }
 
 /* As many columns as can be bound of `unit` rows, a multiple of which a launch has to take, and as many rows as can be
@@ -90,14 +95,12 @@ static ls_status run_windows(struct ls_vk_device *device, const struct ls_reduce
 static ls_status run_pass(struct ls_vk_device *device, const struct ls_reduce_args *args, enum form form,
                           const struct pass *pass, int64_t unit)
 {
-    int64_t results = pass->outer * pass->blocks * pass->inner;
     if (pass->outer == 1 && !ls_vk_fits(device, pass->r * pass->inner, 4))
         return run_windows(device, args, form, pass, unit);
     struct window w = {.rows = pass->r, .columns = pass->inner};
-    int64_t part = ls_vk_walk_part(device) * (form == FORM_PLACES ? GROUP : 1);
     ls_status status = LS_OK;
-    if (is_place(args->op) && pass->r > part)
-        status = ls_vk_scratch(device, 0, (size_t)results * 4, &w.best);
+    if (is_place(args->op) && pass->r > walk_of(device, form))
+        status = ls_vk_scratch(device, 0, (size_t)(pass->outer * pass->inner) * 4, &w.best);
     return status == LS_OK ? run_window(device, args, form, pass, &w) : status;
 }
 
