@@ -29,12 +29,10 @@ static ls_status run(struct ls_vk_device *device, const struct ls_conv_args *arg
     int64_t patch = product(w->size) * (back ? args->filters : args->channels);
     int64_t m = sums ? patch : part.images * stands, k = sums ? w->batch * stands : patch;
     int64_t n = back ? args->channels : args->filters;
-    struct ls_vk_tile tile = ls_vk_tile_of(device, m, n, args->groups);
     struct ls_vk_key key = ls_vk_key_of(LS_VK_SHADER_conv);
     ls_vk_key_add(&key, args->pass);
     ls_vk_key_add(&key, 0);
-    ls_vk_key_add(&key, tile.side);
-    ls_vk_key_add(&key, tile.side);
+    int64_t groups = ls_vk_tile(device, m, n, args->groups, &key);
     ls_vk_key_add(&key, args->bias != NULL);
     ls_vk_key_add(&key, relu);
     const struct ls_vk_pipeline *pipeline;
@@ -58,7 +56,7 @@ static ls_status run(struct ls_vk_device *device, const struct ls_conv_args *arg
     }
     ls_vk_bind(&launch, images[result], elements[result] * 4, LS_VK_READ | LS_VK_WRITE);
     ls_vk_bind(&launch, args->bias, args->groups * n * 4, LS_VK_READ);
-    ls_vk_push(&launch, tile.groups);
+    ls_vk_push(&launch, groups);
     ls_vk_push(&launch, m);
     ls_vk_push(&launch, n);
     ls_vk_push(&launch, k);
@@ -67,7 +65,7 @@ static ls_status run(struct ls_vk_device *device, const struct ls_conv_args *arg
     ls_vk_push(&launch, args->channels);
     ls_vk_push(&launch, args->filters);
     ls_vk_push(&launch, sums ? part.image * stands : 0);
-    status = ls_vk_run_parts(&launch, tile.groups, part.term, part.end, ls_vk_chain_part(device));
+    status = ls_vk_run_parts(&launch, groups, part.term, part.end, ls_vk_chain_part(device));
     if (status == LS_OK && !relu)
         status = ls_vk_activate(device, args->activation, images[result], elements[result]);
     return status;

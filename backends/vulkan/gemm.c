@@ -4,14 +4,17 @@
  */
 #include "vulkan.h"
 
-enum { PER_ITEM = 4 }; /* rows and columns of an item */
-
-struct ls_vk_tile ls_vk_tile_of(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch)
+int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key)
 {
-    struct ls_vk_tile tile = {.side = device->limits.maxComputeWorkGroupInvocations < 256 ? 8 : 16};
-    int64_t width = (int64_t)tile.side * PER_ITEM;
-    tile.groups = ls_vk_groups(m, width) * ls_vk_groups(n, width) * batch;
-    return tile;
+    struct ls_tile_limits limits = {device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
+                                    device->base.info.compute_units};
+    const struct ls_tile *tile = device->tile != NULL ? device->tile : ls_tile_choose(&limits, m, n, batch);
+    ls_vk_key_add(key, tile->x);
+    ls_vk_key_add(key, tile->y);
+    ls_vk_key_add(key, tile->rows);
+    ls_vk_key_add(key, tile->columns);
+    ls_vk_key_add(key, tile->depth);
+    return ls_tile_rows(tile, m) * ls_tile_columns(tile, n) * batch;
 }
 
 /* What a launch computes: these rows and columns of these products, and these of their terms (the dimension k). */
@@ -63,12 +66,10 @@ static void bind(struct ls_vk_launch *launch, struct ls_vk_buffer *part, struct 
 
 static ls_status run_box(struct ls_vk_device *device, const struct ls_gemm_args *args, const struct box *box)
 {
-    struct ls_vk_tile tile = ls_vk_tile_of(device, box->rows, box->columns, box->batches);
     struct ls_vk_key key = ls_vk_key_of(LS_VK_SHADER_gemm);
     ls_vk_key_add(&key, args->trans_a);
     ls_vk_key_add(&key, args->trans_b);
-    ls_vk_key_add(&key, tile.side);
-    ls_vk_key_add(&key, tile.side);
+    int64_t groups = ls_vk_tile(device, box->rows, box->columns, box->batches, &key);
     ls_vk_key_add(&key, args->bias != NULL);
     ls_vk_key_add(&key, args->activation == LS_ROW_relu);
     const struct ls_vk_pipeline *pipeline;
@@ -83,7 +84,7 @@ static ls_status run_box(struct ls_vk_device *device, const struct ls_gemm_args 
     bind(&launch, &parts[1], terms ? args->b : NULL, &b, box, LS_VK_READ);
     bind(&launch, &parts[2], args->c, &c, box, LS_VK_READ | LS_VK_WRITE);
     ls_vk_bind(&launch, ls_vk_part(&parts[3], args->bias, box->column * 4), box->columns * 4, LS_VK_READ);
-    ls_vk_push(&launch, tile.groups);
+    ls_vk_push(&launch, groups);
     ls_vk_push(&launch, box->rows);
     ls_vk_push(&launch, box->columns);
     ls_vk_push(&launch, args->k);
@@ -91,7 +92,7 @@ static ls_status run_box(struct ls_vk_device *device, const struct ls_gemm_args 
     ls_vk_push(&launch, box->batches > 1 ? args->stride_b : 0);
     ls_vk_push(&launch, box->term);
     ls_vk_push(&launch, box->terms);
-    return ls_vk_run_parts(&launch, tile.groups, box->term, box->term + box->terms, ls_vk_chain_part(device));
+    return ls_vk_run_parts(&launch, groups, box->term, box->term + box->terms, ls_vk_chain_part(device));
 }
 
 static ls_status run(struct ls_vk_device *device, const struct ls_gemm_args *args, const struct box *box);
