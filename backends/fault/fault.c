@@ -13,7 +13,8 @@
  *     fault:flush,<device>      subnormal results of elementwise programs become 0
  *     fault:stale,<device>      one elementwise program of five does not write: its results are what was there
  *
- * The last six are mutations: the conformance suite must notice each and name the op.
+ * The last six are mutations: the conformance suite must notice each and name the op. With a number, as in
+ * fault:tail=12,<device>, a mutation is at work in that training step only.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ struct fault_device {
     struct ls_device base;
     struct ls_device *inner;
     enum kind kind;
-    long countdown;
+    long countdown, step; /* until a failure; the step of a mutation, from 1 on, or 0: all of them */
+    long steps;           /* that have ended */
     unsigned long sums, programs; /* calls that a mutation may be for */
 };
 
@@ -71,12 +73,14 @@ static ls_status fault_open(const char *which, struct ls_device **device, struct
         if (kind >= ORDER)
             snprintf(f->base.info.exactness, sizeof f->base.info.exactness, "untested");
         f->kind = (enum kind)kind;
-        f->countdown = which[length] == '=' ? strtol(which + length + 1, NULL, 10) : 1;
+        long number = which[length] == '=' ? strtol(which + length + 1, NULL, 10) : 0;
+        f->countdown = number ? number : 1;
+        f->step = number;
         *device = &f->base;
         return LS_OK;
     }
     snprintf(message->text, sizeof message->text, "fault:%s: expected alloc=N, call=N, lost=N, order, unfused, tail, "
-             "barrier, flush or stale, then a comma and a device", which ? which : "");
+             "barrier, flush or stale, the last six perhaps with =STEP, then a comma and a device", which ? which : "");
     return LS_NOT_FOUND;
 }
 
@@ -127,6 +131,17 @@ static ls_status fault_fault(struct ls_device *device, struct ls_fault *fault)
     struct fault_device *f = fault_of(device);
     return f->inner->backend->fault ? pass(f, f->inner->backend->fault(f->inner, fault)) : LS_OK;
 }
+
+static void fault_step(struct ls_device *device)
+{
+    struct fault_device *f = fault_of(device);
+    f->steps++;
+    if (f->inner->backend->step)
+        f->inner->backend->step(f->inner);
+}
+
+/* Whether a mutation is at work: always, or in its step. */
+static bool is_mutated(const struct fault_device *f) { return f->step == 0 || f->steps + 1 == f->step; }
 
 /* ---- Mutations: on the host, between a read and a write ---- */
 
@@ -299,7 +314,7 @@ static ls_status before(struct fault_device *f)
         ls_status status = before(f);                                                              \
         if (status != LS_OK)                                                                       \
             return status;                                                                         \
-        if (MUTATED_##name(f, args))                                                               \
+        if (is_mutated(f) && MUTATED_##name(f, args))                                                             \
             return pass(f, MUTATION_##name(f, args));                                              \
         return f->inner->backend->name ? pass(f, f->inner->backend->name(f->inner, args)) : LS_UNSUPPORTED; \
     }
@@ -316,6 +331,7 @@ const struct ls_backend ls_fault_backend = {
     .read = fault_read,
     .finish = fault_finish,
     .fault = fault_fault,
+    .step = fault_step,
 #define PRIM(name, need, meaning) .name = fault_##name,
 #include "prims.def"
 #undef PRIM

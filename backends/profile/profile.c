@@ -178,6 +178,13 @@ static ls_status profile_fault(struct ls_device *device, struct ls_fault *fault)
     return p->inner->backend->fault ? pass(p, p->inner->backend->fault(p->inner, fault)) : LS_OK;
 }
 
+static void profile_step(struct ls_device *device)
+{
+    struct profile_device *p = profile_of(device);
+    if (p->inner->backend->step)
+        p->inner->backend->step(p->inner);
+}
+
 /* ---- The primitives ---- */
 
 /* Multiplications and additions of products; 0 for the others, which memory bounds. */
@@ -239,6 +246,7 @@ const struct ls_backend ls_profile_backend = {
     .read = profile_read,
     .finish = profile_finish,
     .fault = profile_fault,
+    .step = profile_step,
 #define PRIM(name, need, meaning) .name = profile_##name,
 #include "prims.def"
 #undef PRIM

@@ -7,77 +7,6 @@
 
 #include <lockstep/context.h>
 
-/* ---- Which fields of the arguments are buffers, in the order of ls_node_extents, and which are written ---- */
-
-struct field_list {
-    struct ls_buffer **at[LS_NODE_BUFFERS];
-    unsigned written; /* bit i: field i */
-    int count;
-};
-
-static void put(struct field_list *list, struct ls_buffer **at, bool written)
-{
-    if (!*at)
-        return;
-    list->written |= (unsigned)written << list->count;
-    list->at[list->count++] = at;
-}
-
-static void fields_of(struct ls_node *node, struct field_list *f)
-{
-    *f = (struct field_list){.count = 0};
-    switch (node->prim) {
-    case LS_PRIM_fill: put(f, &node->args.fill.dst, true); break;
-    case LS_PRIM_copy_nd: put(f, &node->args.copy_nd.src, false), put(f, &node->args.copy_nd.dst, true); break;
-    case LS_PRIM_map:
-        for (int i = 0; i < node->args.map.inputs; i++)
-            put(f, &node->args.map.input[i].buffer, false);
-        for (int i = 0; i < node->args.map.outputs; i++)
-            put(f, &node->args.map.output[i].buffer, true);
-        break;
-    case LS_PRIM_reduce: put(f, &node->args.reduce.src, false), put(f, &node->args.reduce.dst, true); break;
-    case LS_PRIM_gemm:
-        put(f, &node->args.gemm.a, false), put(f, &node->args.gemm.b, false), put(f, &node->args.gemm.c, true);
-        put(f, &node->args.gemm.bias, false);
-        break;
-    case LS_PRIM_conv:
-        put(f, &node->args.conv.input, node->args.conv.pass == LS_CONV_INPUT);
-        put(f, &node->args.conv.kernel, node->args.conv.pass == LS_CONV_KERNEL);
-        put(f, &node->args.conv.output, node->args.conv.pass == LS_CONV_FORWARD);
-        put(f, &node->args.conv.bias, false);
-        break;
-    case LS_PRIM_pool:
-        put(f, &node->args.pool.src, false), put(f, &node->args.pool.dst, true);
-        put(f, &node->args.pool.positions, node->args.pool.op == LS_POOL_MAX);
-        break;
-    case LS_PRIM_gather:
-        put(f, &node->args.gather.table, false), put(f, &node->args.gather.indices, false);
-        put(f, &node->args.gather.dst, true);
-        break;
-    case LS_PRIM_scatter_add:
-        put(f, &node->args.scatter_add.dst, true), put(f, &node->args.scatter_add.indices, false);
-        put(f, &node->args.scatter_add.updates, false);
-        break;
-    case LS_PRIM_scan:
-        put(f, &node->args.scan.factor, false), put(f, &node->args.scan.addend, false);
-        put(f, &node->args.scan.dst, true);
-        break;
-    case LS_PRIM_sort: put(f, &node->args.sort.src, false), put(f, &node->args.sort.dst, true); break;
-    case LS_PRIM_random: put(f, &node->args.random.dst, true), put(f, &node->args.random.step, false); break;
-    case LS_PRIM_digest:
-        for (int i = 0; i < node->args.digest.inputs; i++)
-            put(f, &node->args.digest.input[i].buffer, false);
-        put(f, &node->args.digest.dst, true);
-        break;
-    case LS_PRIM_softmax: put(f, &node->args.softmax.src, false), put(f, &node->args.softmax.dst, true); break;
-    case LS_PRIM_sparse_xent:
-        put(f, &node->args.sparse_xent.logits, false), put(f, &node->args.sparse_xent.labels, false);
-        put(f, &node->args.sparse_xent.loss, true), put(f, &node->args.sparse_xent.probabilities, true);
-        break;
-    case LS_PRIM_COUNT: break;
-    }
-}
-
 static struct ls_buffer **buffer_of(struct ls_node *node, const struct ls_call_field *field)
 {
     return (struct ls_buffer **)(void *)((char *)node + field->at);
@@ -88,24 +17,28 @@ static size_t bytes_of(const struct ls_call_field *field)
     return (size_t)field->elements * ls_dtype_size(field->dtype);
 }
 
+/* Where a buffer's pointer is in the node. */
+static size_t place_in(const struct ls_node *node, const struct ls_extent *extent)
+{
+    return (size_t)((const char *)extent->buffer - (const char *)node);
+}
+
 void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, size_t size)
 {
-    struct field_list fields;
     struct ls_extent extents[LS_NODE_BUFFERS];
     memset(call, 0, sizeof *call);
     call->node.prim = prim;
     memcpy(&call->node.args, args, size);
-    fields_of(&call->node, &fields);
     call->count = ls_node_extents(&call->node, extents);
     for (int i = 0; i < call->count; i++) {
         struct ls_call_field *f = &call->field[i];
-        *f = (struct ls_call_field){.at = (size_t)((char *)fields.at[i] - (char *)&call->node),
+        *f = (struct ls_call_field){.at = place_in(&call->node, &extents[i]),
                                     .same = -1,
                                     .elements = extents[i].elements,
                                     .dtype = extents[i].dtype,
-                                    .written = fields.written >> i & 1u};
+                                    .written = extents[i].written};
         for (int k = 0; k < i && f->same < 0; k++)
-            if (extents[k].buffer == extents[i].buffer)
+            if (*extents[k].buffer == *extents[i].buffer)
                 f->same = k;
     }
 }
@@ -319,13 +252,15 @@ static int64_t count_different(const struct ls_call_field *f, enum ls_closeness 
     return different;
 }
 
-int64_t ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
+struct ls_place ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
 {
-    int64_t first = -1;
-    for (int i = 0; i < call->count && first < 0; i++)
-        if (call->field[i].written && call->field[i].after[0] && call->field[i].after[1])
-            count_different(&call->field[i], closeness, &first);
-    return first;
+    struct ls_place place = {-1, -1};
+    while (place.at < 0 && ++place.field < call->count) {
+        const struct ls_call_field *f = &call->field[place.field];
+        if (f->written && f->after[0] && f->after[1])
+            count_different(f, closeness, &place.at);
+    }
+    return place;
 }
 
 bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size)
@@ -415,14 +350,19 @@ static bool is_sound(const struct ls_call *call)
     return call->node.prim != LS_PRIM_copy_nd || (copy->rank >= 1 && copy->rank <= LS_MAX_RANK);
 }
 
-static bool has_its_extents(const struct ls_call *call)
+/* Where the buffers are, what is written and how much is known here, not from the file. */
+static bool has_its_extents(struct ls_call *call)
 {
     struct ls_extent extents[LS_NODE_BUFFERS];
     if (ls_node_extents(&call->node, extents) != call->count)
         return false;
-    for (int i = 0; i < call->count; i++)
-        if (extents[i].elements != call->field[i].elements || extents[i].dtype != call->field[i].dtype)
+    for (int i = 0; i < call->count; i++) {
+        struct ls_call_field *f = &call->field[i];
+        if (extents[i].elements != f->elements || extents[i].dtype != f->dtype)
             return false;
+        f->at = place_in(&call->node, &extents[i]);
+        f->written = extents[i].written;
+    }
     return true;
 }
 
@@ -468,21 +408,9 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     good = fread(call, sizeof *call, 1, file) == 1 && call->count == (int)head.count &&
            (unsigned)call->node.prim < LS_PRIM_COUNT && is_sound(call);
     call->device[0][63] = call->device[1][63] = call->name[0][127] = call->name[1][127] = '\0';
-    struct field_list fields;
-    if (good)
-        fields_of(&call->node, &fields); /* where the buffers are is known here, not from the file */
-    good = good && fields.count == call->count;
-    /* The file's pointers only say that there is a buffer; asking for extents must not follow them. */
-    static struct ls_buffer some = {.bytes = SIZE_MAX};
-    for (int i = 0; good && i < fields.count; i++)
-        if (*fields.at[i])
-            *fields.at[i] = &some;
     good = good && has_its_extents(call);
-    for (int i = 0; good && i < call->count; i++, loaded++) {
-        struct ls_call_field *f = &call->field[i];
-        f->at = (size_t)((char *)fields.at[i] - (char *)&call->node);
-        good = load_field(file, f, (uint64_t)length) && f->same < i;
-    }
+    for (int i = 0; good && i < call->count; i++, loaded++)
+        good = load_field(file, &call->field[i], (uint64_t)length) && call->field[i].same < i;
     for (int i = loaded; i < LS_NODE_BUFFERS; i++)
         if (!good)
             call->field[i] = (struct ls_call_field){.same = -1};

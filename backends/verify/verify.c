@@ -5,11 +5,15 @@
  * that names the primitive, and its inputs are written to a file for `lockstep replay`.
  *
  *     verify:opencl                    verify:opencl:0,opencl:1
- *     verify:opencl,sample=100         about one call in 100
+ *     verify:opencl,sample=997         the first step and every 997th, whole; nothing in between
  *     verify:opencl,bits               bit for bit, whatever the classes of the two devices
  *
  * B has no state: each call is given what A has, so that one fault is reported where it happens, and a
- * sampled run is as strict as a full one about the calls that it looks at.
+ * sampled run is as strict as a full one about the steps that it looks at, whatever was before them.
+ *
+ * A step ends where an optimizer has applied its gradients (`step`). Programs without optimizers (a loop
+ * that assigns to its variables, inference) are known by their reads: after PATIENCE of them without an
+ * optimizer's step, each read ends a step.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +25,14 @@
 struct verify_device {
     struct ls_device base;
     struct ls_device *a, *b;
-    unsigned long sample;
-    uint64_t calls;
     enum ls_closeness closeness;
+    uint64_t sample, steps; /* optimizers' steps that have ended */
+    uint64_t reads;         /* since the last one; each after at least one call */
+    bool called;            /* a primitive, since the last read */
+    bool looking;           /* this step is one to be checked */
 };
+
+enum { PATIENCE = 16 };
 
 extern const struct ls_backend ls_verify_backend;
 
@@ -103,6 +111,7 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
     v->base.info = v->a->info;
     snprintf(v->base.info.device, sizeof v->base.info.device, "verify:%.50s", which);
     v->sample = sample;
+    v->looking = true;
     v->closeness = bits ? LS_SAME_BITS : ls_closeness_of(&v->a->info, &v->b->info);
     *device = &v->base;
     return LS_OK;
@@ -131,9 +140,34 @@ static ls_status verify_write(struct ls_device *device, struct ls_buffer *buffer
     return pass(v, v->a->backend->write(v->a, buffer, offset, data, bytes));
 }
 
+static void decide(struct verify_device *v)
+{
+    bool by_reads = v->reads >= PATIENCE;
+    uint64_t step = 1 + (by_reads ? v->reads - PATIENCE : v->steps);
+    v->looking = step % v->sample == 0 || (v->steps == 0 && !by_reads);
+}
+
+static void verify_step(struct ls_device *device)
+{
+    struct verify_device *v = verify_of(device);
+    v->steps++;
+    v->reads = 0;
+    v->called = false;
+    decide(v);
+    struct ls_device *both[] = {v->a, v->b};
+    for (int i = 0; i < 2; i++)
+        if (both[i]->backend->step)
+            both[i]->backend->step(both[i]);
+}
+
 static ls_status verify_read(struct ls_device *device, struct ls_buffer *buffer, size_t offset, void *data, size_t bytes)
 {
     struct verify_device *v = verify_of(device);
+    if (v->called) {
+        v->reads++;
+        v->called = false;
+        decide(v);
+    }
     return pass(v, v->a->backend->read(v->a, buffer, offset, data, bytes));
 }
 
@@ -154,27 +188,20 @@ static ls_status verify_fault(struct ls_device *device, struct ls_fault *fault)
 
 /* ---- The primitives ---- */
 
-/* Which calls a sampling run looks at: a fixed choice without a period that a step could have. */
-static bool looked_at(struct verify_device *v)
-{
-    uint64_t z = v->calls++ * 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 32) * 0xd6e8feb86659fd93u;
-    return v->sample == 1 || (z >> 32) % v->sample == 0;
-}
-
 static bool still_differs(struct verify_device *v, struct ls_call *call)
 {
-    return ls_call_run(call, v->a, 0) == LS_OK && ls_call_run(call, v->b, 1) == LS_OK && ls_call_first(call, v->closeness) >= 0;
+    return ls_call_run(call, v->a, 0) == LS_OK && ls_call_run(call, v->b, 1) == LS_OK && ls_call_first(call, v->closeness).at >= 0;
 }
 
 /* Writes the smallest call that differs, else the call itself. */
 static bool save(struct verify_device *v, const struct ls_call *call, const char *path)
 {
-    int64_t at = ls_call_first(call, v->closeness);
+    struct ls_place first = ls_call_first(call, v->closeness);
     bool done = false, saved = false;
     struct ls_call small;
     for (int number = 0, made = 1; made != 0 && !done; number++) {
-        made = ls_call_smaller(call, at, number, &small);
+        struct ls_place place = first;
+        made = ls_call_smaller(call, &place, number, &small);
         done = made > 0 && still_differs(v, &small);
         saved = done && ls_call_save(&small, path);
         ls_call_finish(&small);
@@ -184,12 +211,14 @@ static bool save(struct verify_device *v, const struct ls_call *call, const char
 
 static ls_status report(struct verify_device *v, const struct ls_call *call)
 {
-    char text[380];
+    char text[360], step[32] = "";
     const char *asked = ls_env("LOCKSTEP_DUMP"), *path = asked ? asked : "lockstep-divergence.lsd";
     if (!ls_call_differs(call, v->closeness, text, sizeof text))
         return LS_OK;
     bool saved = save(v, call, path);
-    snprintf(v->base.message.text, sizeof v->base.message.text, "%s; %s%.90s", text,
+    if (v->steps > 0)
+        snprintf(step, sizeof step, ", in step %llu", (unsigned long long)v->steps + 1);
+    snprintf(v->base.message.text, sizeof v->base.message.text, "%s%s; %s%.90s", text, step,
              saved ? "to repeat: lockstep replay " : "its inputs cannot be written to ", path);
     return LS_DIVERGED;
 }
@@ -232,7 +261,8 @@ static ls_status run(struct verify_device *v, enum ls_prim prim, const void *arg
         struct verify_device *v = verify_of(device);                                               \
         if (!v->a->backend->name)                                                                  \
             return LS_UNSUPPORTED;                                                                 \
-        if (!looked_at(v))                                                                         \
+        v->called = true;                                                                          \
+        if (!v->looking)                                                                           \
             return pass(v, v->a->backend->name(v->a, args));                                       \
         return run(v, LS_PRIM_##name, args, sizeof *args);                                         \
     }
@@ -249,6 +279,7 @@ const struct ls_backend ls_verify_backend = {
     .read = verify_read,
     .finish = verify_finish,
     .fault = verify_fault,
+    .step = verify_step,
 #define PRIM(name, need, meaning) .name = verify_##name,
 #include "prims.def"
 #undef PRIM

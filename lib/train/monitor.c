@@ -156,6 +156,8 @@ static ls_status stopper_train_end(void *user, const ls_event *event)
 
 ls_callback *ls_early_stopping_with(const ls_early_stopping_options *o)
 {
+    if (!o)
+        return ls_no_options("early_stopping");
     struct stopper *s = ls_callback_state(o->context, "early_stopping", sizeof *s);
     if (!s)
         return NULL;
@@ -248,6 +250,8 @@ static ls_status reducer_epoch_end(void *user, const ls_event *event)
 
 ls_callback *ls_reduce_lr_on_plateau_with(const ls_reduce_lr_options *o)
 {
+    if (!o)
+        return ls_no_options("reduce_lr_on_plateau");
     struct reducer *r = ls_callback_state(o->context, "reduce_lr_on_plateau", sizeof *r);
     if (!r)
         return NULL;
