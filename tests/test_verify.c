@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *     test_verify [KIND]
+ *     test_verify [KIND [flushing]]
  *
  * The self-test: exact devices come out as exact, broken ones as broken with the primitive named, and
- * verdicts are kept. With a kind of device, the class that device must have.
+ * verdicts are kept. With a kind of device, the class that device must have; with `flushing`, in a program
+ * that flushes subnormals and rounds up.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <lockstep/lockstep.h>
 
 #include "../backends/verify/dump.h"
+#include "apart.h"
 #include "check.h"
 #include "devices.h"
 
@@ -125,21 +127,33 @@ static void diverges(const char *device, bool captured, const char *named)
     ls_call_finish(&call);
 }
 
-/* Every length of a dump but the right one, and a file that is none. */
-static void bad_dumps(void)
+static void is_no_dump(const char *data, size_t length, const char *what)
 {
     const char *path = getenv("LOCKSTEP_DUMP");
     struct ls_call call;
     struct ls_message said = {{0}};
-    FILE *file = fopen(path, "rb");
-    static char data[1 << 20];
-    size_t length = fread(data, 1, sizeof data, file);
+    FILE *file = fopen(path, "wb");
+    fwrite(data, 1, length, file);
     fclose(file);
-    for (size_t n = 0; n < length; n += 1 + n / 5) {
-        file = fopen(path, "wb");
-        fwrite(data, 1, n, file);
-        fclose(file);
-        CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%zu bytes: %s", n, said.text);
+    CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%s %zu: %s", what, length, said.text);
+}
+
+/* Every length of a dump but the right one, every byte of it damaged, and a file that is none. */
+static void bad_dumps(void)
+{
+    struct ls_call call;
+    struct ls_message said = {{0}};
+    FILE *file = fopen(getenv("LOCKSTEP_DUMP"), "rb");
+    static char data[1 << 20];
+    size_t length = fread(data, 1, sizeof data - 1, file);
+    fclose(file);
+    for (size_t n = 0; n < length; n++)
+        is_no_dump(data, n, "cut to");
+    is_no_dump(data, length + 1, "too long:");
+    for (size_t n = 0; n < length; n++) {
+        data[n] ^= (char)(1 << n % 8);
+        is_no_dump(data, length, "damaged at");
+        data[n] ^= (char)(1 << n % 8);
     }
     CHECK(ls_call_load(&call, "/no/such/file", &said) == LS_FILE_ERROR, "%s", said.text);
 }
@@ -158,7 +172,7 @@ static void decorator(void)
             CHECK(strcmp(text[0], text[1]) == 0, "%s: %s, %s", good[i], text[0], text[1]);
         }
     CHECK(access(path, F_OK) != 0, "a dump without a divergence");
-    setenv("LOCKSTEP_CACHE_DIR", "/no/such/folder", 1); /* not yet known to be T, which is held to bounds */
+    setenv("LOCKSTEP_CACHE_DIR", "/dev/null/none", 1); /* not yet known to be T, which is held to bounds */
     for (int captured = 0; captured < 2; captured++) {
         diverges("verify:fault:unfused,reference", captured, "gemm");
         diverges("verify:fault:unfused,reference,reference,sample=2", captured, "gemm");
@@ -181,6 +195,8 @@ int main(int argc, char **argv)
     if (argc > 1) {
         struct device_kind kind = device_kind_of(argv[1]);
         ls_selftest_result r;
+        if (argc > 2)
+            set_host_environment(FLUSHING | UPWARD);
         ls_status status = ls_selftest(&r, .device = kind.words, .again = true);
         if (status == LS_NOT_FOUND || status == LS_UNAVAILABLE)
             device_absent(&kind, r.reasons);

@@ -7,6 +7,8 @@
 
 #include <lockstep/context.h>
 
+#include "cache.h"
+
 static struct ls_buffer **buffer_of(struct ls_node *node, const struct ls_call_field *field)
 {
     return (struct ls_buffer **)(void *)((char *)node + field->at);
@@ -299,12 +301,13 @@ struct head {
     char magic[8];
     uint32_t node, prims, canon, count; /* sizes that another build may have otherwise */
     char version[16];
+    uint64_t checksum; /* of all that follows */
 };
 
 static struct head head_of(int count)
 {
-    struct head head = {"lsdump1", sizeof(struct ls_node), LS_PRIM_COUNT, (uint32_t)ls_canon_version(), (uint32_t)count,
-                        {0}};
+    struct head head = {"lsdump2", sizeof(struct ls_node), LS_PRIM_COUNT, (uint32_t)ls_canon_version(), (uint32_t)count,
+                        {0}, 0};
     snprintf(head.version, sizeof head.version, "%s", ls_version());
     return head;
 }
@@ -315,13 +318,19 @@ bool ls_call_save(const struct ls_call *call, const char *path)
     if (!file)
         return false;
     struct head head = head_of(call->count);
-    bool good = fwrite(&head, sizeof head, 1, file) == 1 && fwrite(call, sizeof *call, 1, file) == 1;
+    head.checksum = ls_cache_hash(LS_CACHE_HASH, call, sizeof *call);
+    bool good = fseek(file, sizeof head, SEEK_SET) == 0 && fwrite(call, sizeof *call, 1, file) == 1;
     for (int i = 0; i < call->count && good; i++) {
         const struct ls_call_field *f = &call->field[i];
         const void *data[] = {f->before, f->after[0], f->after[1]};
-        for (int k = 0; k < 3 && good; k++)
-            good = !data[k] || bytes_of(f) == 0 || fwrite(data[k], bytes_of(f), 1, file) == 1;
+        for (int k = 0; k < 3 && good; k++) {
+            if (!data[k] || bytes_of(f) == 0)
+                continue;
+            head.checksum = ls_cache_hash(head.checksum, data[k], bytes_of(f));
+            good = fwrite(data[k], bytes_of(f), 1, file) == 1;
+        }
     }
+    good = good && fseek(file, 0, SEEK_SET) == 0 && fwrite(&head, sizeof head, 1, file) == 1;
     return fclose(file) == 0 && good;
 }
 
@@ -366,7 +375,7 @@ static bool has_its_extents(struct ls_call *call)
     return true;
 }
 
-static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left)
+static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left, uint64_t *checksum)
 {
     void **data[] = {&f->before, &f->after[0], &f->after[1]};
     bool there[3];
@@ -382,6 +391,7 @@ static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left)
         *data[k] = malloc(bytes_of(f) + 1);
         if (!*data[k] || (bytes_of(f) && fread(*data[k], bytes_of(f), 1, file) != 1))
             return false;
+        *checksum = ls_cache_hash(*checksum, *data[k], bytes_of(f));
     }
     return f->before != NULL;
 }
@@ -396,8 +406,9 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     long length = ftell(file);
     rewind(file);
     struct head head = {{0}}, mine;
-    bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump1", 8) == 0;
+    bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump2", 8) == 0;
     mine = head_of((int)head.count);
+    mine.checksum = head.checksum;
     bool foreign = good && (memcmp(&head, &mine, sizeof head) != 0 || head.count > LS_NODE_BUFFERS);
     if (!good || foreign) {
         fclose(file);
@@ -407,10 +418,12 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     int loaded = 0;
     good = fread(call, sizeof *call, 1, file) == 1 && call->count == (int)head.count &&
            (unsigned)call->node.prim < LS_PRIM_COUNT && is_sound(call);
+    uint64_t checksum = ls_cache_hash(LS_CACHE_HASH, call, sizeof *call);
     call->device[0][63] = call->device[1][63] = call->name[0][127] = call->name[1][127] = '\0';
     good = good && has_its_extents(call);
-    for (int i = 0; good && i < call->count; i++, loaded++)
-        good = load_field(file, &call->field[i], (uint64_t)length) && call->field[i].same < i;
+    for (int i = 0; good && i < call->count; i = ++loaded)
+        good = load_field(file, &call->field[i], (uint64_t)length, &checksum) && call->field[i].same < i;
+    good = good && checksum == head.checksum && fgetc(file) == EOF;
     for (int i = loaded; i < LS_NODE_BUFFERS; i++)
         if (!good)
             call->field[i] = (struct ls_call_field){.same = -1};

@@ -530,8 +530,7 @@ static ls_status take_fault(struct ls_device *base, struct ls_fault *fault)
     return ls_vk_write(base, device->faults, 0, no_faults, sizeof no_faults);
 }
 
-const struct ls_backend ls_vulkan_backend = {
-    .name = "vulkan",
+static const struct ls_backend unguarded = {
     .list = list,
     .open = open_device,
     .close = close_device,
@@ -545,3 +544,5 @@ const struct ls_backend ls_vulkan_backend = {
 #include "prims.def"
 #undef PRIM
 };
+#define BACKEND vulkan
+#include "guarded_backend.h"

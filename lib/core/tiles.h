@@ -16,7 +16,7 @@ struct ls_tile {
     unsigned cost; /* of a result, against other tiles: fewer factors are read where an item has more results */
 };
 
-enum { LS_TILES = 6 };
+enum { LS_TILES = 7 };
 extern const struct ls_tile ls_tiles[LS_TILES];
 
 /** What a device can take: `items` of a group, `bytes` that it shares, `units` that run groups (0: unknown). */
