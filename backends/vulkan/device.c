@@ -394,13 +394,12 @@ static void read_limits(struct ls_vk_device *device)
     device->largest_allocation = device->base.info.max_buffer;
     device->unified = is_unified(device);
     /* For tests, as if the device had less. */
-    const char *groups = ls_vk_test_option("groups"), *tile = ls_vk_test_option("tile");
+    const char *groups = ls_vk_test_option("groups");
     device->range = device->limits.maxStorageBufferRange & ~(VkDeviceSize)3;
     if (groups != NULL)
         device->limits.maxComputeWorkGroupCount[0] = (uint32_t)strtoul(groups, NULL, 10);
     device->orders = ls_vk_test_option("nobarriers") == NULL;
     device->fuses = ls_vk_test_option("unfused") == NULL;
-    device->tile = tile != NULL ? ls_tile_named(tile) : NULL;
     device->batch_limit = 128;
     device->upload_limit = (VkDeviceSize)64 << 20;
     /* What blobs fit: this build of the library on this driver. */

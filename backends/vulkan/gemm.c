@@ -7,8 +7,8 @@
 int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key)
 {
     struct ls_tile_limits limits = {device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
-                                    device->base.info.compute_units};
-    const struct ls_tile *tile = device->tile != NULL ? device->tile : ls_tile_choose(&limits, m, n, batch);
+                                    device->base.info.compute_units, device->fma == LS_VK_FMA_INTEGER};
+    const struct ls_tile *tile = ls_tile_choose(&limits, m, n, batch);
     ls_vk_key_add(key, tile->x);
     ls_vk_key_add(key, tile->y);
     ls_vk_key_add(key, tile->rows);

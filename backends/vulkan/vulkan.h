@@ -132,7 +132,6 @@ struct ls_vk_device {
     int64_t rounds;     /* that the loops of a shader may take, all together; see ls_vk_probe */
     bool unified;       /* the host sees storage, at full speed */
     bool has_double;
-    const struct ls_tile *tile; /* of every product, for a test; else NULL */
 
     enum ls_vk_fma fma;
     bool native_division, native_root;
