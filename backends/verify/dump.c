@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dump.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,59 +135,6 @@ ls_status ls_call_run(struct ls_call *call, struct ls_device *device, int side)
 
 /* ---- Comparing ---- */
 
-enum ls_closeness ls_closeness_of(const struct ls_device_info *a, const struct ls_device_info *b)
-{
-    if (strcmp(a->exactness, "T") == 0 || strcmp(b->exactness, "T") == 0)
-        return LS_WITHIN_BOUNDS;
-    return strcmp(a->exactness, "N") == 0 || strcmp(b->exactness, "N") == 0 ? LS_SAME_NORMALS : LS_SAME_BITS;
-}
-
-static uint32_t word_at(const void *data, int64_t i, size_t size)
-{
-    uint32_t word = 0;
-    memcpy(&word, (const char *)data + (size_t)i * size, size);
-    return word;
-}
-
-static float float_of(uint32_t word)
-{
-    float x;
-    memcpy(&x, &word, sizeof x);
-    return x;
-}
-
-/* On a line where neighbouring floats are neighbouring integers. */
-static int64_t place_of(uint32_t word) { return word >> 31 ? -(int64_t)(word & 0x7fffffffu) : (int64_t)word; }
-
-static double largest(const struct ls_call_field *f)
-{
-    double most = 0;
-    for (int64_t i = 0; i < f->elements; i++) {
-        double x = fabs((double)float_of(word_at(f->after[1], i, 4)));
-        most = isfinite(x) && x > most ? x : most;
-    }
-    return most;
-}
-
-/* The stated bounds of class T: 64 ulp, or 2^-16 of the largest result. */
-enum { MOST_ULP = 64 };
-
-static bool close_enough(const struct ls_call_field *f, enum ls_closeness closeness, double scale, uint32_t a, uint32_t b)
-{
-    if (a == b || f->dtype != LS_FLOAT32)
-        return a == b;
-    bool nan_a = (a & 0x7fffffffu) > 0x7f800000u, nan_b = (b & 0x7fffffffu) > 0x7f800000u;
-    if (nan_a || nan_b || ((a | b) & 0x7fffffffu) == 0)
-        return nan_a == nan_b;
-    if (closeness != LS_SAME_BITS && !(a & 0x7f800000u) && !(b & 0x7f800000u))
-        return true;
-    if (closeness != LS_WITHIN_BOUNDS)
-        return false;
-    int64_t apart = place_of(a) - place_of(b);
-    return (apart >= -MOST_ULP && apart <= MOST_ULP) ||
-           fabs((double)float_of(a) - (double)float_of(b)) <= scale * 0x1p-16;
-}
-
 const char *ls_call_name(const struct ls_call *call)
 {
     static const char *const names[] = {
@@ -243,15 +189,7 @@ void ls_node_text(const struct ls_node *node, char *text, size_t size)
 /* How many results of a field differ, and the first that does. */
 static int64_t count_different(const struct ls_call_field *f, enum ls_closeness closeness, int64_t *first)
 {
-    size_t element = ls_dtype_size(f->dtype);
-    double scale = closeness == LS_WITHIN_BOUNDS && f->dtype == LS_FLOAT32 ? largest(f) : 0;
-    int64_t different = 0;
-    for (int64_t e = f->elements; e-- > 0;)
-        if (!close_enough(f, closeness, scale, word_at(f->after[0], e, element), word_at(f->after[1], e, element))) {
-            different++;
-            *first = e;
-        }
-    return different;
+    return ls_count_different(f->dtype, closeness, f->after[0], f->after[1], f->elements, first);
 }
 
 struct ls_place ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
@@ -271,25 +209,16 @@ bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, ch
         const struct ls_call_field *f = &call->field[i];
         if (!f->written || !f->after[0] || !f->after[1])
             continue;
-        size_t element = ls_dtype_size(f->dtype);
         int64_t first = 0, different = count_different(f, closeness, &first);
         if (different == 0)
             continue;
         char sizes[160];
-        uint32_t a = word_at(f->after[0], first, element), b = word_at(f->after[1], first, element);
-        int64_t apart = place_of(a) - place_of(b);
         ls_node_text(&call->node, sizes, sizeof sizes);
         int used = snprintf(text, size, "%s%s: %lld of %lld results differ, the first at %lld: ", ls_call_name(call), sizes,
                             (long long)different, (long long)f->elements, (long long)first);
-        if (used < 0 || (size_t)used >= size)
-            return true;
-        if (f->dtype == LS_FLOAT32)
-            snprintf(text + used, size - (size_t)used, "0x%08x (%.9g) on %s, 0x%08x (%.9g) on %s, %lld ulp apart",
-                     (unsigned)a, (double)float_of(a), call->device[0], (unsigned)b, (double)float_of(b), call->device[1],
-                     (long long)(apart < 0 ? -apart : apart));
-        else
-            snprintf(text + used, size - (size_t)used, "%d on %s, %d on %s", (int)a, call->device[0], (int)b,
-                     call->device[1]);
+        if (used >= 0 && (size_t)used < size)
+            ls_difference_text(text + used, size - (size_t)used, f->dtype, first, f->after[0], call->device[0], f->after[1],
+                               call->device[1]);
         return true;
     }
     return false;
