@@ -74,7 +74,7 @@ static float evaluate(struct training *t, ls_dataset *dataset)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42};
+    struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42, .can_capture = true};
     read_options(argc, argv, &options);
     stop_on_interrupt();
 

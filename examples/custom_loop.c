@@ -77,7 +77,7 @@ static void fit(struct training *t, ls_dataset *train_set, ls_dataset *validatio
 
 int main(int argc, char **argv)
 {
-    struct options options = {.epochs = 10, .steps = LLONG_MAX, .seed = 42};
+    struct options options = {.epochs = 10, .steps = LLONG_MAX, .seed = 42, .can_capture = true};
     read_options(argc, argv, &options);
     stop_on_interrupt();
 

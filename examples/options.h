@@ -20,19 +20,21 @@ struct options {
     long long steps; /* stop after so many, in all epochs together */
     uint64_t seed;
     bool synthetic, captured;
+    bool can_capture; /* a default that the program sets: it takes --captured */
 };
 
 static void print_usage(FILE *to, const char *program, const struct options *defaults)
 {
     fprintf(to,
-            "usage: %s [--epochs N] [--steps N] [--seed N] [--synthetic] [--captured]\n"
+            "usage: %s [--epochs N] [--steps N] [--seed N] [--synthetic]%s\n"
             "  --epochs N    train for N epochs (%d)\n"
             "  --steps N     stop after N steps\n"
             "  --seed N      seed of the random numbers (%llu)\n"
             "  --synthetic   made-up images instead of Fashion-MNIST\n"
-            "  --captured    record the training step once and replay it\n"
+            "%s"
             "LOCKSTEP_BACKEND chooses the device: reference, opencl, opencl:1, ...\n",
-            program, defaults->epochs, (unsigned long long)defaults->seed);
+            program, defaults->can_capture ? " [--captured]" : "", defaults->epochs, (unsigned long long)defaults->seed,
+            defaults->can_capture ? "  --captured    record the training step once and replay it\n" : "");
 }
 
 /* The number after an option. Exits when there is none that is at least `least`. */
@@ -56,8 +58,12 @@ static void read_options(int argc, char **argv, struct options *options)
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--synthetic") == 0) {
             options->synthetic = true;
-        } else if (strcmp(argv[i], "--captured") == 0) {
+        } else if (strcmp(argv[i], "--captured") == 0 && options->can_capture) {
             options->captured = true;
+        } else if (strcmp(argv[i], "--captured") == 0) {
+            fprintf(stderr, "%s: --captured: this example runs every step eagerly; cnn, custom_loop, gan, two_optimizers and "
+                            "wgan_gp can record theirs\n", argv[0]);
+            exit(2);
         } else if (strcmp(argv[i], "--epochs") == 0) {
             long long epochs = number_after(argv[i++], next, 0);
             options->epochs = epochs > 1000000 ? 1000000 : (int)epochs;

@@ -15,6 +15,7 @@ struct training {
     ls_model *mlp;
     ls_optimizer *sgd, *adam;
     ls_metric *loss, *accuracy;
+    ls_function *step; /* the step, captured, with --captured */
 };
 
 /* The first variables of a list are the body's, in the order of the layers; the rest are the head's. */
@@ -23,12 +24,15 @@ static ls_gradients part_of(ls_gradients all, size_t first, size_t count)
     return (ls_gradients){all.items + first, all.variables + first, count, all.context};
 }
 
-static void train_step(struct training *t, const ls_batch *batch)
+/* One step. inputs: x (batch, 28, 28) uint8, y (batch) int32. */
+static void train_step(void *user, const ls_tensor *inputs, ls_tensor *outputs)
 {
-    ls_tensor logits, loss;
+    struct training *t = user;
+    ls_tensor x = inputs[0], y = inputs[1], logits, loss;
+    (void)outputs;
     LS_TAPE (tape, t->ls) {
-        logits = ls_call(t->mlp, batch->x, .training = true);                             /* (batch, 10) */
-        loss = ls_sparse_categorical_crossentropy(batch->y, logits, .from_logits = true); /* () */
+        logits = ls_call(t->mlp, x, .training = true);                             /* (batch, 10) */
+        loss = ls_sparse_categorical_crossentropy(y, logits, .from_logits = true); /* () */
     }
     ls_gradients gradients = ls_gradients_of(tape, loss, ls_trainable_variables(t->mlp));
     if (gradients.count == 0)
@@ -37,12 +41,21 @@ static void train_step(struct training *t, const ls_batch *batch)
     ls_apply_gradients(t->sgd, part_of(gradients, 0, body));
     ls_apply_gradients(t->adam, part_of(gradients, body, gradients.count - body));
     ls_update_state(t->loss, loss);
-    ls_update_state(t->accuracy, batch->y, logits);
+    ls_update_state(t->accuracy, y, logits);
+}
+
+static void train(struct training *t, const ls_batch *batch)
+{
+    ls_tensor inputs[] = {batch->x, batch->y};
+    if (t->step && batch->size == BATCH) /* a captured step has one shape; the short last batch has another */
+        ls_function_call(t->step, inputs, NULL);
+    else
+        train_step(t, inputs, NULL);
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42};
+    struct options options = {.epochs = 3, .steps = LLONG_MAX, .seed = 42, .can_capture = true};
     read_options(argc, argv, &options);
     stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
@@ -66,12 +79,14 @@ int main(int argc, char **argv)
         .accuracy = ls_sparse_categorical_accuracy(ls, "accuracy"),
     };
     t.mlp = ls_sequential(ls, "mlp", (ls_layer *[]){t.body, t.head, NULL});
+    if (options.captured)
+        t.step = ls_function_create(ls, train_step, &t, 2, 0);
 
     long long done = 0;
     for (int epoch = 0; epoch < options.epochs && !enough(&options, done) && ls_error(ls) == LS_OK; epoch++) {
         ls_reset_states(t.loss, t.accuracy);
         LS_FOR_BATCHES (batch, train_set) {
-            train_step(&t, &batch);
+            train(&t, &batch);
             if (enough(&options, ++done))
                 break;
         }

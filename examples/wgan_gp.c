@@ -69,6 +69,15 @@ static void train_generator(struct gan *gan)
     ls_apply_gradients(gan->generator_adam, ls_gradients_of(tape, loss, ls_trainable_variables(gan->generator)));
 }
 
+/* One step: the critic's, several times, then the generator's. outputs: the last penalty. */
+static void train_step(void *user, const ls_tensor *inputs, ls_tensor *outputs)
+{
+    (void)inputs;
+    for (int i = 0; i < CRITIC_STEPS; i++)
+        outputs[0] = train_critic(user);
+    train_generator(user);
+}
+
 /* How far generated points are from the circle, on average. */
 static void print_distance(struct gan *gan, const char *when)
 {
@@ -91,7 +100,7 @@ static ls_model *network(ls_context *ls, const char *name, int64_t outputs)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.epochs = 1, .steps = 1500, .seed = 42};
+    struct options options = {.epochs = 1, .steps = 1500, .seed = 42, .can_capture = true};
     read_options(argc, argv, &options);
     stop_on_interrupt();
     ls_context *ls = ls_open(NULL); /* LOCKSTEP_BACKEND, else the best device */
@@ -104,14 +113,17 @@ int main(int argc, char **argv)
         .critic_adam = ls_adam(ls, .learning_rate = 2e-3f, .beta_1 = 0.5f),
     };
 
+    ls_function *captured = options.captured ? ls_function_create(ls, train_step, &gan, 0, 1) : NULL;
+
     print_distance(&gan, "before");
     long long steps = options.steps * options.epochs;
     for (long long step = 0; step < steps && !interrupted && ls_error(ls) == LS_OK; step++) {
         LS_SCOPE (ls) {
             ls_tensor penalty;
-            for (int i = 0; i < CRITIC_STEPS; i++)
-                penalty = train_critic(&gan);
-            train_generator(&gan);
+            if (captured)
+                ls_function_call(captured, NULL, &penalty);
+            else
+                train_step(&gan, NULL, &penalty);
             if (step == 0 || step == steps - 1)
                 printf("step %lld: gradient penalty %.4f\n", step + 1, (double)ls_item(penalty));
         }

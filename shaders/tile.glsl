@@ -8,10 +8,10 @@
  *     ls_c(row, column)                 where the result goes
  *     LS_A_ALONG, LS_B_ALONG            whether neighbours in memory are rows of A, columns of B (else k)
  *
- * A group of X x Y items shares a tile of each factor, DEPTH of k at a time; beyond the edges there is +0, so the
- * inner loop is the same everywhere. An item has PER_ROWS x PER_COLUMNS results in registers, Y and X apart, so that
- * items access neighbours. What the blocks before have given waits in C, where each result has one owner; a launch
- * takes k from `start_k`, a multiple of the block, to `end_k`.
+ * A group of ITEMS_X x ITEMS_Y items shares a tile of each factor, DEPTH of k at a time; beyond the edges there is
+ * +0, so the inner loop is the same everywhere. An item has PER_ROWS x PER_COLUMNS results in registers, ITEMS_Y and
+ * ITEMS_X apart, so that items access neighbours. What the blocks before have given waits in C, where each result has
+ * one owner; a launch takes k from `start_k`, a multiple of the block, to `end_k`.
  *
  * `sum` stays in one function: glslang passes an array whose size is a specialization constant to another by
  * copying its first element only. */
@@ -22,10 +22,10 @@ layout(constant_id = 6) const uint DEPTH = 16u; /* divides the block */
 layout(constant_id = 7) const bool LS_BIAS = false;
 layout(constant_id = 8) const bool LS_RELU = false;
 
-#define X gl_WorkGroupSize.x
-#define Y gl_WorkGroupSize.y
-const uint ROWS = Y * PER_ROWS;
-const uint COLUMNS = X * PER_COLUMNS;
+#define ITEMS_X gl_WorkGroupSize.x
+#define ITEMS_Y gl_WorkGroupSize.y
+const uint ROWS = ITEMS_Y * PER_ROWS;
+const uint COLUMNS = ITEMS_X * PER_COLUMNS;
 const uint BLOCK = 1024u;
 
 shared float tile_a[DEPTH * (ROWS + 1u)]; /* one more, so that what is written k by k meets other banks */
@@ -34,7 +34,7 @@ shared float tile_b[DEPTH * (COLUMNS + 1u)];
 /* The factors at `start` of k. Neighbouring items read neighbouring addresses. */
 void ls_load(uint item, uint row, uint column, uint start)
 {
-    for (uint i = item; i < DEPTH * ROWS; i += X * Y) {
+    for (uint i = item; i < DEPTH * ROWS; i += ITEMS_X * ITEMS_Y) {
         uint along = LS_A_ALONG ? i % ROWS : i / DEPTH;
         uint deep = LS_A_ALONG ? i / ROWS : i % DEPTH;
         float value = 0.0f;
@@ -42,7 +42,7 @@ void ls_load(uint item, uint row, uint column, uint start)
             value = ls_a(row + along, start + deep);
         tile_a[deep * (ROWS + 1u) + along] = value;
     }
-    for (uint i = item; i < DEPTH * COLUMNS; i += X * Y) {
+    for (uint i = item; i < DEPTH * COLUMNS; i += ITEMS_X * ITEMS_Y) {
         uint along = LS_B_ALONG ? i % COLUMNS : i / DEPTH;
         uint deep = LS_B_ALONG ? i / COLUMNS : i % DEPTH;
         float value = 0.0f;
@@ -85,14 +85,14 @@ void ls_tile(uint group)
             sum[i * PER_COLUMNS + j] = 0.0f;
     uint start = start_k;
     do {
-        ls_load(y * X + x, row, column, start);
+        ls_load(y * ITEMS_X + x, row, column, start);
         barrier();
         for (uint deep = 0u; deep < DEPTH; deep++) {
             float bs[PER_COLUMNS];
             [[unroll]] for (uint j = 0u; j < PER_COLUMNS; j++)
-                bs[j] = tile_b[deep * (COLUMNS + 1u) + x + X * j];
+                bs[j] = tile_b[deep * (COLUMNS + 1u) + x + ITEMS_X * j];
             [[unroll]] for (uint i = 0u; i < PER_ROWS; i++) {
-                float as = tile_a[deep * (ROWS + 1u) + y + Y * i];
+                float as = tile_a[deep * (ROWS + 1u) + y + ITEMS_Y * i];
                 [[unroll]] for (uint j = 0u; j < PER_COLUMNS; j++)
                     sum[i * PER_COLUMNS + j] = LS_FMA(as, bs[j], sum[i * PER_COLUMNS + j]);
             }
@@ -102,7 +102,7 @@ void ls_tile(uint group)
         if (start % BLOCK == 0u || start >= k)
             [[unroll]] for (uint i = 0u; i < PER_ROWS; i++)
                 [[unroll]] for (uint j = 0u; j < PER_COLUMNS; j++) {
-                    ls_store(row + y + Y * i, column + x + X * j, sum[i * PER_COLUMNS + j], start <= BLOCK, start >= k);
+                    ls_store(row + y + ITEMS_Y * i, column + x + ITEMS_X * j, sum[i * PER_COLUMNS + j], start <= BLOCK, start >= k);
                     sum[i * PER_COLUMNS + j] = 0.0f;
                 }
     } while (start < end_k);

@@ -180,7 +180,8 @@ static void read_reals(struct reader *r, struct golden_array *a)
         a->real[i] = real(r);
 }
 
-void golden_pattern(float *data, int64_t size, uint32_t seed)
+/* Multiples of 2^-23 in [-1, 1), from position and seed. */
+static void fill_pattern(float *data, int64_t size, uint32_t seed)
 {
     for (int64_t i = 0; i < size; i++) {
         uint32_t word = (uint32_t)i * 2654435761u + seed * 40503u;
@@ -257,7 +258,7 @@ static void read_field(struct reader *r, struct golden_case *c)
         if (!pattern)
             read_elements(r, a);
         else if (make_room(r, a, false))
-            golden_pattern(a->data, a->size, (uint32_t)integer(r));
+            fill_pattern(a->data, a->size, (uint32_t)integer(r));
     } else if (at(r, "output")) {
         advance(r);
         if (c->outputs == GOLDEN_OUTPUTS) {

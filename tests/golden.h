@@ -13,7 +13,7 @@
  *     attrs N...                       integers, their meaning beside the entry
  *     reals WORD...                    float32
  *     input DTYPE SHAPE WORD...        float32 as 8 hex digits; other types decimal
- *     pattern float32 SHAPE SEED       a large input, filled by golden_pattern
+ *     pattern float32 SHAPE SEED       a large input: multiples of 2^-23 in [-1, 1)
  *     output DTYPE SHAPE [BOUND] WORD...   float32: the bound and then the truth
  *     cotangent WORD...                float32, of the shape of output 0: gradients are asked
  *     gradient I BOUND WORD...         d sum(output * cotangent) / d input I
@@ -77,9 +77,6 @@ struct golden_set {
  */
 bool golden_load(struct golden_set *set, const char *folder, FILE *report);
 void golden_unload(struct golden_set *set);
-
-/** What `pattern` inputs hold: multiples of 2^-23 in [-1, 1), from position and seed. */
-void golden_pattern(float *data, int64_t size, uint32_t seed);
 
 /* ---- What a device computed, to be compared with what another one did ---- */
 
@@ -149,9 +146,8 @@ size_t golden_run(ls_context *ls, const struct golden_set *set, const struct gol
                   struct golden_result *result, FILE *report);
 void golden_result_finish(struct golden_result *result);
 
-/** Adds an op or a row that a passed case exercised; whether one did. */
+/** Adds an op or a row that a passed case exercised. */
 void golden_add_cover(struct golden_result *result, const char *name);
-bool golden_covers(const struct golden_result *result, const char *name);
 
 /**
  * Names on `report` every row of elementwise.def, and every function of the ops' headers in `folder`

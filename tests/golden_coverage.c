@@ -7,7 +7,7 @@
 
 #include "golden.h"
 
-bool golden_covers(const struct golden_result *result, const char *name)
+static bool covers(const struct golden_result *result, const char *name)
 {
     for (size_t i = 0; i < result->names; i++)
         if (strcmp(result->name[i], name) == 0)
@@ -17,7 +17,7 @@ bool golden_covers(const struct golden_result *result, const char *name)
 
 void golden_add_cover(struct golden_result *result, const char *name)
 {
-    if (golden_covers(result, name))
+    if (covers(result, name))
         return;
     const char **more = realloc((void *)result->name, (result->names + 1) * sizeof *more);
     if (!more)
@@ -34,7 +34,7 @@ void golden_result_finish(struct golden_result *result)
 
 static size_t missing_name(const struct golden_result *result, const char *name, const char *where, FILE *report)
 {
-    if (golden_covers(result, name))
+    if (covers(result, name))
         return 0;
     if (report)
         fprintf(report, "%s: %s has no golden\n", where, name);

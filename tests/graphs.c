@@ -16,7 +16,7 @@ static uint64_t next(uint64_t *random)
 
 int64_t draw(struct graph *g, int64_t n) { return (int64_t)(next(&g->random) >> 16) % n; }
 
-double draw_real(struct graph *g, double low, double high)
+static double draw_real(struct graph *g, double low, double high)
 {
     return low + (high - low) * (double)(next(&g->random) >> 11) * 0x1p-53;
 }

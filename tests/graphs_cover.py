@@ -3,6 +3,7 @@
 """Fails when a public op stands in no row of the random graphs, unless WITHOUT says why.
 
     graphs_cover.py HEADERS ELEMENTWISE ROWS...
+    graphs_cover.py --others FILE                  or when FILE, for `lockstep verify`, calls not all of WITHOUT
 """
 import pathlib
 import re
@@ -49,7 +50,17 @@ def derived(path):
             yield "ls_" + row.split(",")[0]
 
 
+def others(path):
+    """Those of WITHOUT that a file does not call."""
+    text = pathlib.Path(path).read_text()
+    return [op for op in sorted(WITHOUT) if not re.search(rf"\b{op}\(", text)]
+
+
 def main():
+    if sys.argv[1] == "--others":
+        missing = others(sys.argv[2])
+        print("\n".join(f"{op} is missing in {sys.argv[2]}" for op in missing) or f"all {len(WITHOUT)} are there")
+        return 1 if missing else 0
     rows = "".join(pathlib.Path(p).read_text() for p in sys.argv[3:])
     called = set(re.findall(r"\b(ls_\w+?)(?:_with)?\(", rows)) | set(derived(sys.argv[2]))
     known = set(ops(sys.argv[1]))

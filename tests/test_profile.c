@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lockstep/lockstep.h>
 
@@ -21,8 +22,32 @@ static float work(const char *device, ls_status expected)
         y = ls_tanh(ls_matmul(y, ls_ones(ls, LS_FLOAT32, LS_SHAPE(3, 3))));
     float sum = ls_item(ls_sum(y, NULL, 0, false));
     CHECK(ls_error(ls) == expected, "%s: %s", device, ls_error_message(ls));
-    ls_close(&ls);
+    ls_status closed = ls_close(&ls);
+    CHECK(closed == expected, "%s: closing gives %s", device, ls_status_name(closed));
     return sum;
+}
+
+/* A call whose file cannot be made says so, and where; what cannot be written to the end, ls_close. */
+static void unwritable(void)
+{
+    setenv("LOCKSTEP_PROFILE", "/no/such/folder/run", 1);
+    ls_context *ls = ls_open("profile:reference");
+    ls_item(ls_sum(ls_ones(ls, LS_FLOAT32, LS_SHAPE(3)), NULL, 0, false));
+    CHECK(ls_error(ls) == LS_FILE_ERROR && strstr(ls_error_message(ls), "LOCKSTEP_PROFILE: /no/such/folder/run"), "%s",
+          ls_error_message(ls));
+    CHECK(ls_close(&ls) == LS_FILE_ERROR, "closing hides that there is no profile");
+    for (int i = 0; i < 2; i++) {
+        static const char *const suffix[] = {"txt", "json"};
+        char link[96];
+        snprintf(link, sizeof link, "%s/full.4.%s", folder, suffix[i]);
+        CHECK(symlink("/dev/full", link) == 0, "%s", link);
+    }
+    snprintf(path, sizeof path, "%s/full", folder);
+    setenv("LOCKSTEP_PROFILE", path, 1);
+    ls = ls_open("profile:reference");
+    ls_item(ls_sum(ls_ones(ls, LS_FLOAT32, LS_SHAPE(3)), NULL, 0, false));
+    CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
+    CHECK(ls_close(&ls) == LS_FILE_ERROR, "closing hides that a profile is not complete");
 }
 
 static void trace(void)
@@ -32,7 +57,7 @@ static void trace(void)
     snprintf(name, sizeof name, "%s.json", path);
     json_t *root = json_load_file(name, 0, &error), *event;
     CHECK(root, "%s: %s", name, error.text);
-    size_t i, products = 0, tanhs = 0;
+    size_t i, products = 0, tanhs = 0, firsts = 0;
     double end = 0;
     json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
         const char *kind = json_string_value(json_object_get(event, "name"));
@@ -46,18 +71,19 @@ static void trace(void)
         if (strcmp(kind, "gemm") != 0)
             continue;
         products++;
+        firsts += json_is_true(json_object_get(args, "first"));
         CHECK(json_number_value(json_object_get(args, "flop")) == 2 * 2 * 3 * 3, "flop of a product");
         CHECK(json_number_value(json_object_get(args, "bytes")) == 4 * (6 + 9 + 6), "bytes of a product");
         CHECK(strcmp(json_string_value(json_object_get(args, "sizes")), " 1 x (2, 3, 3) NN") == 0, "sizes of a product");
     }
-    CHECK(products == 5 && tanhs == 5, "%zu products, %zu tanh", products, tanhs);
+    CHECK(products == 5 && tanhs == 5 && firsts == 1, "%zu products, %zu first, %zu tanh", products, firsts, tanhs);
     json_decref(root);
 }
 
-static void table(void)
+static void table(const char *number)
 {
     char name[80], text[8192];
-    snprintf(name, sizeof name, "%s.txt", path);
+    snprintf(name, sizeof name, "%s%s.txt", path, number);
     FILE *file = fopen(name, "r");
     size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
     text[length] = '\0';
@@ -67,9 +93,12 @@ static void table(void)
     CHECK(row, "no row gemm in\n%s", text);
     while (row && row > text && row[-1] != '\n')
         row--;
-    double ms, share;
+    double first, ms, share, each, megabytes;
     int calls = 0;
-    CHECK(row && sscanf(row, "%lf %lf %% %d", &ms, &share, &calls) == 3 && calls == 5, "%d calls of gemm in\n%s", calls, text);
+    CHECK(row && sscanf(row, "%lf %lf %lf %% %d %lf %lf", &first, &ms, &share, &calls, &each, &megabytes) == 6 && calls == 4,
+          "%d calls of gemm after the first in\n%s", calls, text);
+    CHECK(first > 0 && each > ms * 1e3 / 4 - 1 && each < ms * 1e3 / 4 + 1, "%g us a call of %g ms in\n%s", each, ms, text);
+    CHECK(strstr(text, "         0           -       0.000         -                -  read\n"), "read has more than its first call:\n%s", text);
     CHECK(strstr(text, "fma: ") && strstr(text, "copy: ") && strstr(text, "map tanh") && strstr(text, "reduce sum"), "%s", text);
 }
 
@@ -81,11 +110,12 @@ int main(void)
     float plain = work("reference", LS_OK), profiled = work("profile:reference", LS_OK);
     CHECK(memcmp(&plain, &profiled, sizeof plain) == 0, "%a, not %a", (double)profiled, (double)plain);
     trace();
-    table();
-    work("profile:fault:call=4,reference", LS_DEVICE_ERROR);
-    work("profile:no-such-device", LS_NOT_FOUND);
-    setenv("LOCKSTEP_PROFILE", "/no/such/folder/run", 1);
     work("profile:reference", LS_OK);
+    table("");
+    table(".2");
+    work("profile:no-such-device", LS_NOT_FOUND);
+    unwritable();
+    work("profile:fault:call=4,reference", LS_DEVICE_ERROR);
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);
     CHECK(system(command) == 0, "cannot remove %s", folder);

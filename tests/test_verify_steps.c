@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
+ *     test_verify_steps [KIND]
+ *
  * verify:...,sample=N checks the first training step and every Nth, whole, and nothing in between: the second
  * device's calls are counted, and faults of one step are found where N divides its number, never elsewhere.
  */
@@ -11,11 +13,13 @@
 #include <lockstep/lockstep.h>
 
 #include "check.h"
+#include "devices.h"
 
 static char folder[] = "/tmp/lockstep-test-XXXXXX", path[64];
+static const char *first = "reference:baseline"; /* the device that is checked */
 
-enum program { EAGER, CAPTURED, BY_HAND, TRAINED_THEN_USED, PROGRAMS };
-static const char *const names[PROGRAMS] = {"eager", "captured", "by hand", "trained, then used"};
+enum program { EAGER, CAPTURED, BY_HAND, TRAINED_THEN_USED, COUNTED, CURIOUS = COUNTED, PROGRAMS };
+static const char *const names[PROGRAMS] = {"eager", "captured", "by hand", "trained, then used", "reads much"};
 
 struct run {
     ls_context *ls;
@@ -56,6 +60,8 @@ static ls_status run(const char *device, enum program program, int steps, uint64
                 out = ls_sum(ls_tanh(ls_matmul(x, r.w)), NULL, 0, false);
             else
                 step(&r, &x, &out);
+            for (int i = 0; i < (program == CURIOUS ? 40 : 0); i++)
+                ls_item(ls_sum(ls_square(x), NULL, 0, false));
             ls_item(out);
             if (calls)
                 calls[s] = ls_get_stats(r.ls).dispatches - before;
@@ -67,12 +73,15 @@ static ls_status run(const char *device, enum program program, int steps, uint64
     return ls_close(&r.ls);
 }
 
-/* The primitive calls in the trace that profile: wrote. */
+/* The primitive calls in the trace that profile: wrote last; each context of a process has its own. */
 static uint64_t profiled_calls(void)
 {
-    char name[80];
+    static int contexts;
+    char name[80], number[16] = "";
     json_error_t error;
-    snprintf(name, sizeof name, "%s.json", path);
+    if (++contexts > 1)
+        snprintf(number, sizeof number, ".%d", contexts);
+    snprintf(name, sizeof name, "%s%s.json", path, number);
     json_t *root = json_load_file(name, 0, &error), *event;
     uint64_t calls = 0;
     size_t i;
@@ -101,8 +110,8 @@ static bool is_checked(enum program program, int s, int sample)
 static void count(enum program program, int steps, int sample)
 {
     uint64_t calls[MOST], expected = 0;
-    char device[96], message[1024];
-    snprintf(device, sizeof device, "verify:reference:baseline,profile:reference,sample=%d", sample);
+    char device[128], message[1024];
+    snprintf(device, sizeof device, "verify:%s,profile:reference,sample=%d", first, sample);
     CHECK(run(device, program, steps, calls, message) == LS_OK, "%s: %s", names[program], message);
     for (int s = 1; s <= steps; s++)
         expected += is_checked(program, s, sample) ? calls[s] : 0;
@@ -122,24 +131,33 @@ static void fault(enum program program, const char *kind, int at, int sample, co
           message);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     char command[128], message[1024];
     CHECK(mkdtemp(folder) != NULL, "no folder");
     snprintf(path, sizeof path, "%s/run", folder);
     setenv("LOCKSTEP_PROFILE", path, 1);
     setenv("LOCKSTEP_DUMP", path, 1);
-    setenv("LOCKSTEP_CACHE_DIR", "/no/such/folder", 1); /* no verdicts: bit for bit */
+    setenv("LOCKSTEP_CACHE_DIR", "/dev/null/none", 1); /* no verdicts: bit for bit */
+    if (argc > 1) {
+        struct device_kind kind = device_kind_of(argv[1]);
+        first = kind.words;
+        ls_context *ls = ls_open(first);
+        if (ls_error(ls) != LS_OK)
+            device_absent(&kind, ls_error_message(ls));
+        ls_close(&ls);
+    }
     static const int samples[] = {1, 2, 3, 7, 1000};
-    for (int program = 0; program < PROGRAMS; program++)
+    for (int program = 0; program < COUNTED; program++)
         for (int i = 0; i < 5; i++) /* a captured step's second call records it, which is other calls */
             if (program != CAPTURED || samples[i] != 2)
                 count((enum program)program, program <= CAPTURED ? 24 : 60, samples[i]);
-    for (int program = EAGER; program <= CAPTURED; program++)
+    static const enum program trained[] = {EAGER, CAPTURED, CURIOUS};
+    for (int i = 0; i < 3; i++)
         for (int at = 11; at <= 13; at++)
             for (int sample = 2; sample <= 13; sample++) {
-                fault((enum program)program, "unfused", at, sample, "gemm");
-                fault((enum program)program, "tail", at, sample, "map");
+                fault(trained[i], "unfused", at, sample, "gemm");
+                fault(trained[i], "tail", at, sample, "map");
             }
     CHECK(run("verify:fault:unfused,reference,reference,sample=1000", BY_HAND, 3, NULL, message) == LS_DIVERGED, "by hand: %s",
           message);

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <lockstep/lockstep.h>
+
 #include "check.h"
 
 static char folder[] = "/tmp/lockstep-test-XXXXXX";
@@ -57,6 +59,39 @@ static void replay(const char *device)
     CHECK(strstr(lockstep("replay lockstep-verify-1.lsd reference", 0), "the reference's bits"), "%s", device);
 }
 
+/* For programs: the run, and each pair with all its cases, among them those of drawn numbers and of digests. */
+static void json(void)
+{
+    const char *said = verify("--json fault:unfused,reference", 1);
+    const char *run = strstr(said, "{\"kind\": \"run\", \"version\": \""), *ops = run ? strstr(run, "\"op_cases\": ") : NULL;
+    const char *pair = strstr(said, "{\"kind\": \"pair\", \"device\": \"reference\", \"other\": \"fault:unfused,reference\", ");
+    int count = 0, networks = 0, same = 0, close = 0, apart = 0;
+    CHECK(run && strstr(run, "\"canon\": ") && strstr(run, "\"date\": \"20"), "no head:\n%.500s", said);
+    CHECK(ops && sscanf(ops, "\"op_cases\": %d, \"networks\": %d", &count, &networks) == 2, "no cases:\n%.500s", said);
+    CHECK(pair && sscanf(strstr(pair, "\"same\""), "\"same\": %d, \"close\": %d, \"apart\": %d", &same, &close, &apart) == 3,
+          "no pair:\n%.2000s", said);
+    CHECK(same + close + apart == count + networks && apart > 0 && count > 400, "%d + %d + %d of %d + %d cases", same, close,
+          apart, count, networks);
+    CHECK(strstr(said, "\"family\": \"random\"") && strstr(said, "\"family\": \"digest\""), "primitives are missing:\n%s", said);
+}
+
+/* Without drivers two builds of the reference are compared; where there is one only, that is said, and no success. */
+static void without_drivers(void)
+{
+    ls_device_info reference;
+    ls_list_devices(&reference, 1);
+    bool plain = strstr(reference.driver, "baseline") || strstr(reference.driver, "neon");
+    setenv("VK_DRIVER_FILES", "/nonexistent.json", 1);
+    setenv("OCL_ICD_VENDORS", "/nonexistent", 1);
+    if (plain)
+        expect("", 1, "nothing was compared", "opencl: ");
+    else
+        expect("", 0, "only builds of the reference", "reference and reference:baseline: the same bits in");
+    expect("", plain, "vulkan: ", "opencl: ");
+    unsetenv("VK_DRIVER_FILES");
+    unsetenv("OCL_ICD_VENDORS");
+}
+
 static void page(void)
 {
     static char text[1 << 20];
@@ -67,7 +102,7 @@ static void page(void)
     size_t length = f ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f)
         fclose(f);
-    CHECK(length > 3000 && strstr(text, "</html>") && strstr(text, "fault:order,reference") && strstr(text, "reduce sum"),
+    CHECK(length > 3000 && strstr(text, "</html>") && strstr(text, "fault:order,reference") && strstr(text, "reduce sum") && strstr(text, "<th>apart"),
           "the page has %zu bytes", length);
     CHECK(!strstr(text, "http") && !strstr(text, "<script"), "the page needs something else");
     verify("reference --html /no/such/folder/page.html", 1);
@@ -81,7 +116,7 @@ int main(int argc, char **argv)
     tool = path ? path : argv[1];
     CHECK(mkdtemp(folder) != NULL, "no folder");
     setenv("LOCKSTEP_CACHE_DIR", folder, 1);
-    expect("reference:baseline", 0, "no GPU was found", "reference and reference:baseline: the same bits in");
+    expect("reference:baseline", 0, "only builds of the reference", "reference and reference:baseline: the same bits in");
     /* The op, and the primitive that the decorator finds in it. */
     expect("fault:unfused,reference", 1, "matmul on reference and fault:unfused", "gemm 1 x (");
     expect("fault:order,reference", 1, "sum on reference and fault:order", "reduce sum (");
@@ -90,8 +125,12 @@ int main(int argc, char **argv)
     expect("fault:stale,reference", 1, "on reference and fault:stale", "map ");
     expect("fault:stale,reference", 1, "class", "replay lockstep-verify-1.lsd");
     expect("--json fault:unfused,reference", 1, "\"kind\": \"difference\", \"case\": \"matmul\"", "\"family\": \"gemm\"");
-    expect("no-such-device", 1, "no-such-device: cannot be verified", "there is no backend");
+    json();
+    without_drivers();
+    expect("no-such-device", 2, "no-such-device: there is no backend", "LOCKSTEP_BACKEND can be auto, reference");
+    expect("reference opencl:99", 2, "opencl:99: ", "");
     expect("fault:call=9,reference", 1, "cannot be verified", "planted");
+    expect("fault:call=9,reference", 1, "nothing was compared", "");
     expect("--what", 2, "not understood", "");
     replay("fault:unfused,reference");
     replay("fault:tail,reference");

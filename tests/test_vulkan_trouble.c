@@ -223,14 +223,14 @@ static void refused_setting(const char *name, const char *value)
 static void settings(void)
 {
     static const char *const words[] = {"groups=0", "groups=", "groups", "groups=7x", "groups=99999999999999999999",
-                                        "groups=-1", "range=0", "range=100", "range", "fma=none", "fma", "tile=none",
+                                        "groups=-1", "range=0", "range=100", "range", "fma=none", "fma", "rounds=0",
                                         "stagin", "staging2", "staging,unfsued", ",staging", "range=65536,,groups=7"};
     static const char *const seconds[] = {"soon", "-1", "1.5", "10s", "999999999999999999999"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         refused_setting("LOCKSTEP_VULKAN_TEST", words[i]);
     for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++)
         refused_setting("LOCKSTEP_TIMEOUT", seconds[i]);
-    setenv("LOCKSTEP_VULKAN_TEST", "range=65536,groups=7,fma=integer,unfused", 1);
+    setenv("LOCKSTEP_VULKAN_TEST", "range=4096,groups=7,rounds=20000,fma=integer,unfused", 1);
     setenv("LOCKSTEP_TIMEOUT", "0", 1);
     check_healthy("vulkan");
 }

@@ -82,25 +82,55 @@ static const struct pair *first_apart(const struct pair *pairs, size_t count)
     return first;
 }
 
-static void describe(const struct receipt *r, size_t steps)
+static const struct run *run_of(const struct receipt *r, const struct step *step) { return &r->runs[step->run]; }
+
+/* A line for each run that wrote some of the steps. */
+static void describe(const struct receipt *r, struct step *const *steps, size_t count)
 {
-    printf("%s: %zu step%s on %s, %s (%s), class %s; library %s, canon %s\n", r->path, steps, steps == 1 ? "" : "s",
-           r->device, r->name, r->driver, r->class, r->version, r->canon);
-    if (strcmp(r->class, "T") == 0)
-        printf("    a device of class T: its digests need not be those of any other device\n");
+    for (size_t i = 0; i < r->run_count; i++) {
+        const struct run *run = &r->runs[i];
+        size_t own = 0;
+        for (size_t k = 0; k < count; k++)
+            own += steps[k]->run == i;
+        if (own == 0 && (r->run_count > 1 || !run->class))
+            continue;
+        printf("%s: %zu step%s on %s, %s (%s), class %s; library %s, canon %s\n", r->path, own, own == 1 ? "" : "s",
+               run->device, run->name, run->driver, run->class, run->version, run->canon);
+        if (strcmp(run->class, "T") == 0)
+            printf("    a device of class T: its digests need not be those of any other device\n");
+    }
+}
+
+/* The device whose results a decorator passes on: "profile:D" and "verify:D,OTHER" are D. */
+static void plain_device(const char *words, char *device, size_t size)
+{
+    bool two = false;
+    for (bool more = true; more;) {
+        more = strncmp(words, "profile:", 8) == 0 || strncmp(words, "verify:", 7) == 0;
+        two = two || (more && words[0] == 'v');
+        words += more ? strcspn(words, ":") + 1 : 0;
+    }
+    size_t length = strcspn(words, ",");
+    if (strncmp(words, "fault:", 6) == 0 && words[length])
+        length += 1 + strcspn(words + length + 1, ",");
+    snprintf(device, size, "%.*s", two ? (int)length : (int)strlen(words), words);
 }
 
 /* What finds the primitive, by the devices that the heads name. */
-static void advise(const struct receipt *a, const struct receipt *b, int64_t step)
+static void advise(const struct run *a, const struct run *b, int64_t step)
 {
-    bool same = strcmp(a->device, b->device) == 0;
-    const char *other = !same ? b->device : strcmp(a->device, "reference") == 0 ? "reference:baseline" : "reference";
+    char device[256], other[256];
+    plain_device(a->device, device, sizeof device);
+    plain_device(b->device, other, sizeof other);
+    bool same = strcmp(device, other) == 0;
+    if (same)
+        snprintf(other, sizeof other, "%s", strcmp(device, "reference") == 0 ? "reference:baseline" : "reference");
     bool bounds = strcmp(a->class, "T") == 0 || strcmp(b->class, "T") == 0; /* else verify: would allow for them */
     printf("next: run the program again, from the start");
     if (step > 1)
         printf(" or from a state saved after step %" PRId64, step - 1);
     printf(", with LOCKSTEP_BACKEND='verify:%s,%s%s'%s: it stops at the first primitive that differs and names it\n",
-           a->device, other, bounds ? ",bits" : "", same ? ", on the machine of each receipt" : "");
+           device, other, bounds ? ",bits" : "", same ? ", on the machine of each receipt" : "");
 }
 
 static void tell(const struct receipt *a, const struct receipt *b, const struct pair *at, size_t before)
@@ -121,16 +151,20 @@ static void tell(const struct receipt *a, const struct receipt *b, const struct 
     printf(": %s, %s and %s\n", names->at[first], at->a->digests.at[first], at->b->digests.at[first]);
     printf("    %zu of its %zu tensors differ; %zu step%s before it agree\n", different, names->count, before,
            before == 1 ? "" : "s");
+    const struct run *run_a = run_of(a, at->a), *run_b = run_of(b, at->b);
     if (before == 0 && first == 0 && strncmp(names->at[0], "loss", 4) == 0)
         printf("    the first loss differs already: perhaps the data, the seed or the first weights are not the same\n");
-    advise(a, b, at->a->number);
+    advise(run_a, run_b, at->a->number);
 }
 
 static int judge(const struct receipt *a, const struct receipt *b, const struct pair *pairs, size_t count)
 {
     const struct pair *apart = first_apart(pairs, count);
     size_t before = 0;
-    if (strcmp(a->canon, b->canon) != 0 || count == 0) {
+    bool same_canon = true;
+    for (size_t i = 0; i < count; i++)
+        same_canon = same_canon && strcmp(run_of(a, pairs[i].a)->canon, run_of(b, pairs[i].b)->canon) == 0;
+    if (!same_canon || count == 0) {
         printf(count ? "they are of different versions of the arithmetic and cannot be compared\n"
                      : "they have no step in common\n");
         return EXIT_MISUSE;
@@ -145,6 +179,12 @@ static int judge(const struct receipt *a, const struct receipt *b, const struct 
     return 1;
 }
 
+static void tell_rest(const struct receipt *r, size_t steps)
+{
+    if (steps > 0)
+        printf("%zu step%s of %s %s not in the other\n", steps, steps == 1 ? "" : "s", r->path, steps == 1 ? "is" : "are");
+}
+
 static int compare(struct receipt *a, struct receipt *b)
 {
     size_t na, nb, count = 0;
@@ -154,9 +194,11 @@ static int compare(struct receipt *a, struct receipt *b)
     if (!pairs) {
         fprintf(stderr, "lockstep: compare: no memory\n");
     } else {
-        describe(a, na);
-        describe(b, nb);
+        describe(a, steps_a, na);
+        describe(b, steps_b, nb);
         result = judge(a, b, pairs, count);
+        tell_rest(a, na - count);
+        tell_rest(b, nb - count);
     }
     free(steps_a);
     free(steps_b);

@@ -50,7 +50,7 @@ static char *read_file(const char *path, size_t *size)
         text = grown;
         size_t got = fread(text + *size, 1, capacity - *size - 1, file);
         *size += got;
-        more = got > 0;
+        more = got > 0 && *size >= sizeof LS_RECEIPT_MAGIC && memcmp(text, LS_RECEIPT_MAGIC, sizeof LS_RECEIPT_MAGIC - 1) == 0;
     }
     if (text)
         text[*size] = '\0';
@@ -107,10 +107,22 @@ static bool is_number(const char *text, int64_t *number)
     return *text && !*end;
 }
 
+static struct run *last_run(const struct receipt *r) { return &r->runs[r->run_count - 1]; }
+
+static bool take_head(struct receipt *r, const struct fields *f)
+{
+    if (strcmp(f->at[1], "1") != 0)
+        return wrong(r, "a receipt of a newer version of Lockstep");
+    if (!grow((void **)&r->runs, r->run_count, &r->run_capacity, sizeof *r->runs))
+        return false;
+    r->runs[r->run_count++] = (struct run){.first_layout = r->layout_count, .first_step = r->step_count};
+    return true;
+}
+
 static bool take_layout(struct receipt *r, const struct fields *f)
 {
     int64_t number;
-    if (f->count < 3 || !is_number(f->at[1], &number) || number != (int64_t)(r->layout_count - r->first_layout))
+    if (f->count < 3 || !is_number(f->at[1], &number) || number != (int64_t)(r->layout_count - last_run(r)->first_layout))
         return wrong(r, "a layout out of order");
     if (!grow((void **)&r->layouts, r->layout_count, &r->layout_capacity, sizeof(struct layout *)))
         return false;
@@ -125,57 +137,67 @@ static bool take_layout(struct receipt *r, const struct fields *f)
 static bool take_step(struct receipt *r, const struct fields *f)
 {
     int64_t layout, number;
+    size_t first = last_run(r)->first_layout;
     if (f->count < 3 || !is_number(f->at[1], &layout) || !is_number(f->at[2], &number) || layout < 0 ||
-        layout >= (int64_t)(r->layout_count - r->first_layout))
+        layout >= (int64_t)(r->layout_count - first) || !last_run(r)->class)
         return wrong(r, "a step of no layout");
-    struct layout *of = r->layouts[r->first_layout + (size_t)layout];
+    struct layout *of = r->layouts[first + (size_t)layout];
     if (f->count - 3 != of->tensors.count)
         return wrong(r, "a step with another number of digests than its layout has tensors");
     if (!grow((void **)&r->steps, r->step_count, &r->step_capacity, sizeof *r->steps))
         return false;
-    r->steps[r->step_count] = (struct step){of, number, r->step_count, {f->at + 3, f->count - 3}};
+    r->steps[r->step_count] = (struct step){of, r->run_count - 1, number, r->step_count, {f->at + 3, f->count - 3}};
     r->step_count++;
     return true;
 }
 
-static bool take_line(struct receipt *r, struct fields *f)
+static bool take_end(struct receipt *r, const struct fields *f)
+{
+    int64_t steps;
+    if (f->count != 2 || !is_number(f->at[1], &steps) || steps != (int64_t)(r->step_count - last_run(r)->first_step))
+        return wrong(r, "the end of another number of steps than there are: some are missing");
+    return r->ended = true;
+}
+
+static bool take_line(struct receipt *r, const struct fields *f)
 {
     const char *kind = f->at[0];
-    r->ended = false;
-    if (strcmp(kind, "lockstep receipt") == 0 && f->count == 2) {
-        r->first_layout = r->layout_count;
-        return strcmp(f->at[1], "1") == 0 || wrong(r, "a receipt of a newer version of Lockstep");
+    if (strcmp(kind, LS_RECEIPT_MAGIC) == 0 && f->count == 2) {
+        r->ended = false;
+        return take_head(r, f);
     }
+    if (r->ended)
+        return wrong(r, "something behind the end");
+    struct run *run = last_run(r);
     if (strcmp(kind, "library") == 0 && f->count == 4) {
-        r->version = f->at[1];
-        r->canon = f->at[3];
-    } else if (strcmp(kind, "device") == 0 && f->count == 5) {
-        r->device = f->at[1];
-        r->name = f->at[2];
-        r->driver = f->at[3];
-        r->class = f->at[4];
+        run->version = f->at[1];
+        run->canon = f->at[3];
+    } else if (strcmp(kind, "device") == 0 && f->count == 5 && run->canon) {
+        run->device = f->at[1];
+        run->name = f->at[2];
+        run->driver = f->at[3];
+        run->class = f->at[4];
     } else if (strcmp(kind, "layout") == 0) {
         return take_layout(r, f);
     } else if (strcmp(kind, "step") == 0) {
         return take_step(r, f);
     } else if (strcmp(kind, "end") == 0) {
-        r->ended = true;
+        return take_end(r, f);
     } else {
         return wrong(r, "not a line of a receipt");
     }
     return true;
 }
 
-bool receipt_load(struct receipt *r, const char *path, bool partial)
+/* A line that was being written when its run was killed: behind it another run continues the file. */
+static bool is_torn(const struct receipt *r, const char *line, const char *next)
 {
-    static const char magic[] = "lockstep receipt\t";
-    size_t size;
-    *r = (struct receipt){.path = path};
-    r->text = read_file(path, &size);
-    if (!r->text)
-        return wrong(r, "cannot be read");
-    if (strncmp(r->text, magic, sizeof magic - 1) != 0)
-        return wrong(r, "is not a receipt of LOCKSTEP_RECEIPT");
+    return r->run_count > 0 && !r->ended && strncmp(line, LS_RECEIPT_MAGIC, strlen(LS_RECEIPT_MAGIC)) != 0 &&
+           strncmp(next, LS_RECEIPT_MAGIC "\t", sizeof LS_RECEIPT_MAGIC) == 0;
+}
+
+static bool take_lines(struct receipt *r, size_t size, bool partial)
+{
     char *end, *line = r->text;
     for (r->line = 1; line < r->text + size; line = end + 1, r->line++) {
         struct fields fields;
@@ -185,8 +207,11 @@ bool receipt_load(struct receipt *r, const char *path, bool partial)
         if (!end)
             return wrong(r, "the file is cut off here; --partial compares what there is");
         *end = '\0';
-        if (strlen(line) != (size_t)(end - line) || !is_checked(line, (size_t)(end - line)))
+        if (strlen(line) != (size_t)(end - line) || !is_checked(line, (size_t)(end - line))) {
+            if (is_torn(r, line, end + 1))
+                continue;
             return wrong(r, "the line is damaged");
+        }
         if (!grow((void **)&r->fields, r->field_count, &r->field_capacity, sizeof *r->fields) || !split(line, &fields))
             return false;
         r->fields[r->field_count++] = fields.at;
@@ -194,7 +219,21 @@ bool receipt_load(struct receipt *r, const char *path, bool partial)
             return false;
     }
     r->line = 0;
-    if (!r->device || !r->version)
+    return true;
+}
+
+bool receipt_load(struct receipt *r, const char *path, bool partial)
+{
+    size_t size;
+    *r = (struct receipt){.path = path};
+    r->text = read_file(path, &size);
+    if (!r->text)
+        return wrong(r, "cannot be read");
+    if (strncmp(r->text, LS_RECEIPT_MAGIC "\t", sizeof LS_RECEIPT_MAGIC) != 0)
+        return wrong(r, "is not a receipt of LOCKSTEP_RECEIPT");
+    if (!take_lines(r, size, partial))
+        return false;
+    if (r->run_count == 0 || !last_run(r)->class)
         return wrong(r, "is cut off before its first step");
     if (!r->ended && !partial)
         return wrong(r, "has no end: it is cut off, or its program did not come to ls_close; --partial compares what there is");
@@ -208,6 +247,7 @@ void receipt_unload(struct receipt *r)
     for (size_t i = 0; i < r->layout_count; i++)
         free(r->layouts[i]);
     free(r->fields);
+    free(r->runs);
     free(r->layouts);
     free(r->steps);
     free(r->text);

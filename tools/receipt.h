@@ -19,8 +19,15 @@ struct layout {
     const char *optimizer;
 };
 
+/* What a head begins: a file that was continued has several. */
+struct run {
+    const char *version, *canon, *device, *name, *driver, *class;
+    size_t first_layout, first_step;
+};
+
 struct step {
     struct layout *layout;
+    size_t run;
     int64_t number;
     size_t place; /* in the file: of two of the same number the later one counts */
     struct fields digests;
@@ -29,9 +36,10 @@ struct step {
 struct receipt {
     const char *path;
     char *text;
-    const char *version, *canon, *device, *name, *driver, *class; /* of the last head */
-    struct layout **layouts; /* of all heads */
-    size_t layout_count, first_layout, layout_capacity;
+    struct run *runs;
+    size_t run_count, run_capacity;
+    struct layout **layouts; /* of all runs */
+    size_t layout_count, layout_capacity;
     struct step *steps;
     size_t step_count, step_capacity;
     char ***fields; /* of all lines */

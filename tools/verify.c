@@ -2,13 +2,13 @@
  *
  * `lockstep verify`: every op and its gradients, and networks, on several devices, compared by bits.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../backends/verify/closeness.h"
 #include "state.h"
 #include <lockstep/verify.h>
 #include "tool.h"
@@ -77,13 +77,21 @@ void verify_note(struct verify_result *result, const char *name, ls_tensor t)
         ls_read(t, part->data, bytes);
 }
 
+/* The suite of a case and its number there. */
+static const struct verify_suite *suite_of(size_t *i)
+{
+    static const struct verify_suite *const suites[] = {&verify_ops, &verify_others, &verify_networks};
+    size_t s = 0;
+    for (; *i >= suites[s]->count(); s++)
+        *i -= suites[s]->count();
+    return suites[s];
+}
+
 static void run_case(size_t i, ls_context *ls, struct verify_result *result)
 {
     *result = (struct verify_result){.count = 0};
-    if (i < verify_op_count())
-        verify_op_run(i, ls, result);
-    else
-        verify_network_run(i - verify_op_count(), ls, result);
+    const struct verify_suite *suite = suite_of(&i);
+    suite->run(i, ls, result);
     if (ls_error(ls) != LS_OK)
         snprintf(result->failure, sizeof result->failure, "%s", ls_error_message(ls));
     ls_clear_error(ls);
@@ -98,90 +106,32 @@ static void free_result(struct verify_result *result)
 
 /* ---- Comparing ---- */
 
-enum closeness { BITS, NORMALS, BOUNDS };
-
-static enum closeness promised(const struct verify_device *a, const struct verify_device *b)
-{
-    const char *x = a->verdict.device.exactness, *y = b->verdict.device.exactness;
-    if (x[0] == 'T' || y[0] == 'T')
-        return BOUNDS;
-    return x[0] == 'N' || y[0] == 'N' ? NORMALS : BITS;
-}
-
-static uint32_t word_of(const struct verify_part *part, int64_t i)
-{
-    uint32_t word = 0;
-    size_t size = ls_dtype_size(part->dtype);
-    memcpy(&word, (const char *)part->data + (size_t)i * size, size);
-    if (part->dtype == LS_FLOAT32 && (word & 0x7fffffffu) > 0x7f800000u)
-        return 0x7fc00000u; /* payloads are never compared */
-    return part->dtype == LS_FLOAT32 && word == 0x80000000u ? 0 : word;
-}
-
-static double number(uint32_t word)
-{
-    float x;
-    memcpy(&x, &word, sizeof x);
-    return (double)x;
-}
-
-static int64_t ulps(uint32_t a, uint32_t b)
-{
-    int64_t x = a >> 31 ? -(int64_t)(a & 0x7fffffffu) : (int64_t)a, y = b >> 31 ? -(int64_t)(b & 0x7fffffffu) : (int64_t)b;
-    return x > y ? x - y : y - x;
-}
-
-/* Whether two different words are what the classes of their devices allow. */
-static bool allowed(enum closeness closeness, ls_dtype dtype, uint32_t a, uint32_t b, double scale)
-{
-    if (closeness == BITS || dtype != LS_FLOAT32)
-        return false;
-    if (!(a & 0x7f800000u) && !(b & 0x7f800000u))
-        return true;
-    return closeness == BOUNDS && (ulps(a, b) <= 64 || fabs(number(a) - number(b)) <= scale * 0x1p-16);
-}
-
-static double largest(const struct verify_part *part)
-{
-    double most = 0;
-    for (int64_t i = 0; part->dtype == LS_FLOAT32 && i < part->n; i++) {
-        double x = fabs(number(word_of(part, i)));
-        most = isfinite(x) && x > most ? x : most;
-    }
-    return most;
-}
-
 enum outcome { SAME, CLOSE, APART };
 
 /* Compares two runs of a case; `text` says where they part first. */
-static enum outcome compare(const struct verify_result *a, const struct verify_result *b, enum closeness closeness,
-                            char *text, size_t size)
+static enum outcome compare(const struct verify_result *a, const char *on_a, const struct verify_result *b, const char *on_b,
+                            enum ls_closeness closeness, char *text, size_t size)
 {
     enum outcome worst = SAME;
     if (a->failure[0] || b->failure[0] || a->count != b->count) {
-        snprintf(text, size, "it fails: %s", a->failure[0] ? a->failure : b->failure[0] ? b->failure : "no memory");
+        snprintf(text, size, "it fails on %s: %s", a->failure[0] ? on_a : on_b, a->failure[0] ? a->failure : b->failure[0] ? b->failure : "no memory");
         return APART;
     }
     for (size_t p = 0; p < a->count; p++) {
         const struct verify_part *x = &a->part[p], *y = &b->part[p];
-        if (x->n != y->n || x->dtype != y->dtype) {
+        if (x->n != y->n || x->dtype != y->dtype || !x->data || !y->data) {
             snprintf(text, size, "%s has %lld elements, and %lld", x->name, (long long)x->n, (long long)y->n);
             return APART;
         }
-        double scale = closeness == BOUNDS ? largest(x) : 0;
-        for (int64_t i = 0; i < x->n; i++) {
-            uint32_t v = word_of(x, i), w = word_of(y, i);
-            enum outcome here = v == w ? SAME : allowed(closeness, x->dtype, v, w, scale) ? CLOSE : APART;
-            if (here <= worst)
-                continue;
-            worst = here;
-            if (x->dtype == LS_FLOAT32)
-                snprintf(text, size, "%s, element %lld of %lld: 0x%08x (%.9g) and 0x%08x (%.9g), %lld ulp", x->name,
-                         (long long)i, (long long)x->n, (unsigned)v, number(v), (unsigned)w, number(w), (long long)ulps(v, w));
-            else
-                snprintf(text, size, "%s, element %lld of %lld: %d and %d", x->name, (long long)i, (long long)x->n, (int)v,
-                         (int)w);
-        }
+        int64_t first = 0;
+        if (ls_count_different(x->dtype, LS_SAME_BITS, x->data, y->data, x->n, &first) == 0)
+            continue;
+        enum outcome here = ls_count_different(x->dtype, closeness, x->data, y->data, x->n, &first) ? APART : CLOSE;
+        if (here <= worst)
+            continue;
+        worst = here;
+        int used = snprintf(text, size, "%s, element %lld of %lld: ", x->name, (long long)first, (long long)x->n);
+        ls_difference_text(text + used, size - (size_t)used, x->dtype, first, x->data, on_a, y->data, on_b);
     }
     return worst;
 }
@@ -223,10 +173,11 @@ static void count(struct verify_counts *counts, enum outcome outcome)
 
 static void compare_pair(struct verify_report *r, struct verify_result *const *results, int a, int b)
 {
-    enum closeness closeness = promised(&r->device[a], &r->device[b]);
+    enum ls_closeness closeness = ls_closeness_of(&r->device[a].verdict.device, &r->device[b].verdict.device);
     for (size_t i = 0; i < r->case_count; i++) {
         char text[600] = "";
-        enum outcome outcome = compare(&results[a][i], &results[b][i], closeness, text, sizeof text);
+        enum outcome outcome = compare(&results[a][i], r->device[a].words, &results[b][i], r->device[b].words, closeness, text,
+                                       sizeof text);
         count(&r->pair[a][b], outcome);
         count(&r->family[r->cases[i].family][a], outcome);
         count(&r->family[r->cases[i].family][b], outcome);
@@ -262,46 +213,17 @@ static bool run_device(struct verify_report *r, int index, struct verify_result 
             fprintf(stderr, "\r%s: %zu of %zu   ", device->words, i, r->case_count);
         memset(called, 0, sizeof called);
         run_case(i, ls, &results[i]);
-        bool network = i >= verify_op_count();
-        r->cases[i].name = network ? verify_network_name(i - verify_op_count()) : verify_op_name(i);
+        size_t within = i;
+        const struct verify_suite *suite = suite_of(&within);
+        r->cases[i].name = suite->name(within);
         if (index == 0)
-            r->cases[i].family = network ? LS_PRIM_COUNT : family_of_calls();
+            r->cases[i].family = suite == &verify_networks ? LS_PRIM_COUNT : family_of_calls();
     }
     if (!quiet)
         fprintf(stderr, "\r%s: done                      \n", device->words);
     ls->device->backend = own;
-    r->any_gpu |= device->verdict.device.is_gpu;
     ls_close(&ls);
     return device->opened = true;
-}
-
-static bool add_device(struct verify_report *r, const char *words)
-{
-    for (int i = 0; i < r->devices; i++)
-        if (strcmp(r->device[i].words, words) == 0)
-            return true;
-    if (r->devices == VERIFY_DEVICES)
-        return false;
-    snprintf(r->device[r->devices++].words, sizeof r->device[0].words, "%s", words);
-    return true;
-}
-
-/* The reference is always among them, and the first: it is the definition. */
-static bool choose_devices(struct verify_report *r, int named, char **names)
-{
-    bool good = add_device(r, "reference");
-    for (int i = 0; i < named; i++)
-        good = add_device(r, names[i]) && good;
-    if (named > 0)
-        return good;
-    size_t capacity = ls_list_devices(NULL, 0);
-    ls_device_info *found = calloc(capacity + 1, sizeof *found);
-    size_t all = found ? ls_list_devices(found, capacity) : 0;
-    for (size_t i = 0; i < all && i < capacity; i++)
-        if (found[i].available)
-            good = add_device(r, found[i].device) && good;
-    free(found);
-    return good;
 }
 
 bool verify_family_used(const struct verify_report *r, int family)
@@ -319,7 +241,7 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* Returns false where a device could not run, or the bits of two differ anywhere. */
+/* Returns false where a device could not run, there was nothing to compare, or the bits of two differ anywhere. */
 static bool verify(struct verify_report *r, bool quiet)
 {
     struct verify_result *results[VERIFY_DEVICES] = {NULL};
@@ -339,7 +261,7 @@ static bool verify(struct verify_report *r, bool quiet)
         free(results[d]);
     }
     r->seconds = seconds_now() - start;
-    return good && r->difference_count == 0;
+    return good && verify_opened(r) > 1 && r->difference_count == 0;
 }
 
 int verify_command(int argc, char **argv)
@@ -358,10 +280,21 @@ int verify_command(int argc, char **argv)
         else
             argv[1 + named++] = argv[i];
     }
-    if (!choose_devices(&r, named, argv + 1))
-        return misuse("verify: more than %d devices", VERIFY_DEVICES);
+    for (int i = 1; i <= named; i++)
+        if (!verify_is_there(argv[i]))
+            return EXIT_MISUSE;
+    if (named >= VERIFY_DEVICES)
+        return misuse("verify: more than %d devices beside the reference", VERIFY_DEVICES - 1);
+    size_t capacity = ls_list_devices(NULL, 0);
+    ls_device_info *found = calloc(capacity + 1, sizeof *found);
+    size_t all = found ? ls_list_devices(found, capacity) : 0;
+    size_t listed = all < capacity ? all : capacity;
+    verify_choose_devices(&r, named, argv + 1, found, listed);
+    time_t now = time(NULL);
+    strftime(r.date, sizeof r.date, "%Y-%m-%d %H:%M UTC", gmtime(&now));
     r.families = LS_PRIM_COUNT + 1;
-    r.case_count = verify_op_count() + verify_network_count();
+    r.networks = verify_networks.count();
+    r.case_count = verify_ops.count() + verify_others.count() + r.networks;
     r.cases = calloc(r.case_count, sizeof *r.cases);
     r.family = calloc((size_t)r.families, sizeof *r.family);
     if (!r.cases || !r.family) {
@@ -369,6 +302,8 @@ int verify_command(int argc, char **argv)
         return 1;
     }
     bool good = verify(&r, json || !isatty(STDERR_FILENO));
+    verify_describe_scope(&r, named > 0, found, listed);
+    free(found);
     if (json)
         verify_write_json(&r);
     else

@@ -24,17 +24,20 @@ struct verify_result {
 /** Reads a tensor into the result; nil leaves an empty part. */
 void verify_note(struct verify_result *result, const char *name, ls_tensor t);
 
-/* ---- The cases: every op of the rows of the random graphs, and networks ---- */
+/* ---- The cases ---- */
 
-size_t verify_op_count(void);
-const char *verify_op_name(size_t i);
-/** The op on small random inputs, with its first and its second gradients. */
-void verify_op_run(size_t i, ls_context *ls, struct verify_result *result);
+struct verify_suite {
+    size_t (*count)(void);
+    const char *(*name)(size_t i);
+    void (*run)(size_t i, ls_context *ls, struct verify_result *result);
+};
+/** The ops that are rows of the random graphs; the other ops; networks: some steps of training. */
+extern const struct verify_suite verify_ops, verify_others, verify_networks;
 
-size_t verify_network_count(void);
-const char *verify_network_name(size_t i);
-/** Some steps of training: losses, gradients, weights. */
-void verify_network_run(size_t i, ls_context *ls, struct verify_result *result);
+/** What `call` makes on small inputs, the gradient of the sum of its squares, and that of the sum of the first
+ * gradients' squares; by no more than 96 sources. */
+void verify_derive(ls_context *ls, ls_tensor (*call)(void *user), void *user, const ls_tensor *source, size_t sources,
+                   struct verify_result *result);
 
 /* ---- What was found ---- */
 
@@ -66,7 +69,7 @@ struct verify_report {
         const char *name;
         int family;
     } *cases;
-    size_t case_count;
+    size_t case_count, networks; /* networks: the last of them */
     /* Of each device, against all others, by family; and of pairs. */
     struct verify_counts (*family)[VERIFY_DEVICES];
     struct verify_counts pair[VERIFY_DEVICES][VERIFY_DEVICES];
@@ -74,11 +77,23 @@ struct verify_report {
     struct verify_difference *differences;
     size_t difference_count;
     double seconds;
-    bool any_gpu;
+    char date[24]; /* when it began, "2026-01-31 12:00 UTC" */
+    char scope[1024]; /* what kind of devices these are, where that is not plain: no GPU, or none but the reference */
 };
 
 /** The name of a family: a primitive, or "networks". */
 const char *verify_family(int family);
+/** Whether a device can be opened; if not, says on stderr why, and which there are. */
+bool verify_is_there(const char *words);
+/**
+ * The devices of a report: those named, else all that were found; and before them the reference, which is the definition.
+ * Where nothing is beside it, the reference's plainest build, if that is another one than the reference runs.
+ */
+void verify_choose_devices(struct verify_report *report, int named, char **names, const ls_device_info *found, size_t count);
+/** Sets the report's scope once its devices were verified. */
+void verify_describe_scope(struct verify_report *report, bool named, const ls_device_info *found, size_t count);
+/** How many devices were verified. With fewer than two nothing was compared. */
+int verify_opened(const struct verify_report *report);
 /** Whether a family has a case. */
 bool verify_family_used(const struct verify_report *report, int family);
 

@@ -3,7 +3,6 @@
  * What `lockstep verify --html FILE` writes: one page that needs nothing else.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "verify.h"
 
@@ -68,7 +67,7 @@ static void write_matrix(const struct verify_report *r, FILE *page)
                 write_counts(page, &r->family[f][d]);
         fputs("</tr>\n", page);
     }
-    fputs("</table>\n<table><tr><th>pair<th>cases with the same bits</tr>\n", page);
+    fputs("</table>\n<table><tr><th>pair<th>cases with the same bits<th>within what their classes allow<th>apart</tr>\n", page);
     for (int a = 0; a < r->devices; a++)
         for (int b = a + 1; b < r->devices; b++) {
             if (!r->device[a].opened || !r->device[b].opened)
@@ -79,7 +78,7 @@ static void write_matrix(const struct verify_report *r, FILE *page)
             put(page, r->device[b].words);
             fputs("</td>", page);
             write_counts(page, &r->pair[a][b]);
-            fputs("</tr>\n", page);
+            fprintf(page, "<td>%d</td><td>%d</td></tr>\n", r->pair[a][b].close, r->pair[a][b].apart);
         }
     fputs("</table>\n", page);
 }
@@ -106,19 +105,17 @@ static void write_differences(const struct verify_report *r, FILE *page)
 bool verify_write_html(const struct verify_report *r, const char *path)
 {
     FILE *page = fopen(path, "w");
-    char date[32];
-    time_t now = time(NULL);
     if (!page)
         return false;
-    strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime(&now));
     fputs("<!doctype html><html lang=en><meta charset=utf-8><title>lockstep verify</title>\n<style>body{font:15px "
           "sans-serif;margin:2em;max-width:75em}table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid "
           "#bbb;padding:.3em .6em;text-align:left;vertical-align:top}.same{background:#dff0d8}.close{background:#fcf3cf}"
           ".apart{background:#f5b7b1}</style>\n<h1>lockstep verify</h1>\n", page);
     fprintf(page, "<p>Lockstep %s, canon %d, %s. %zu cases of ops with first and second gradients and %zu networks on each device, "
-                  "%.1f s. %s</p>\n",
-            ls_version(), ls_canon_version(), date, verify_op_count(), verify_network_count(), r->seconds,
-            r->any_gpu ? "" : "No GPU was found: these are the processor's own drivers.");
+                  "%.1f s.</p>\n<p>",
+            ls_version(), ls_canon_version(), r->date, r->case_count - r->networks, r->networks, r->seconds);
+    put(page, r->scope);
+    fputs("</p>\n", page);
     write_devices(r, page);
     fputs("<p>How many cases have the same bits as on every other device, by the primitive that they are about: green all, "
           "yellow all but what the devices' classes allow (N: subnormals; T: 64 ulp or 2<sup>-16</sup> of the largest), "

@@ -90,8 +90,8 @@ static const struct {
     {"network attention", make_attention},
 };
 
-size_t verify_network_count(void) { return sizeof networks / sizeof *networks; }
-const char *verify_network_name(size_t i) { return networks[i].name; }
+static size_t network_count(void) { return sizeof networks / sizeof *networks; }
+static const char *network_name(size_t i) { return networks[i].name; }
 
 static void step(const struct network *net, ls_optimizer *adam, ls_tensor x, ls_tensor y, int number,
                  struct verify_result *result)
@@ -114,7 +114,7 @@ static void step(const struct network *net, ls_optimizer *adam, ls_tensor x, ls_
     }
 }
 
-void verify_network_run(size_t i, ls_context *ls, struct verify_result *result)
+static void network_run(size_t i, ls_context *ls, struct verify_result *result)
 {
     struct network net = {.ls = ls, .forward = by_layers};
     ls_set_random_seed(ls, 7);
@@ -131,3 +131,5 @@ void verify_network_run(size_t i, ls_context *ls, struct verify_result *result)
     for (size_t w = 0; w < net.weights; w++)
         ls_variable_destroy(&net.weight[w]);
 }
+
+const struct verify_suite verify_networks = {network_count, network_name, network_run};

@@ -25,12 +25,22 @@ static ls_tensor evaluate(const struct graph *g, ls_tensor *value)
     return value[g->nodes - 1];
 }
 
-/* The op, the gradient of the sum of its squares, and that of the sum of the first gradients' squares. */
+struct evaluation {
+    const struct graph *graph;
+    ls_tensor value[MOST_NODES];
+};
+
+static ls_tensor evaluate_graph(void *user)
+{
+    struct evaluation *e = user;
+    return evaluate(e->graph, e->value);
+}
+
 static void run_graph(const struct graph *g, ls_context *ls, struct verify_result *result)
 {
-    ls_tensor value[MOST_NODES], source[MOST_NODES], first[MOST_NODES], second[MOST_NODES], y = {0}, slope = {0};
+    struct evaluation evaluation = {.graph = g};
+    ls_tensor *value = evaluation.value, source[MOST_NODES];
     size_t sources = 0;
-    bool smooth = g->node[g->nodes - 1].dtype == LS_FLOAT32;
     for (int i = 0; i < g->nodes; i++) {
         if (g->node[i].row)
             continue;
@@ -38,6 +48,14 @@ static void run_graph(const struct graph *g, ls_context *ls, struct verify_resul
         if (g->node[i].dtype == LS_FLOAT32)
             source[sources++] = value[i];
     }
+    verify_derive(ls, evaluate_graph, &evaluation, source, sources, result);
+}
+
+void verify_derive(ls_context *ls, ls_tensor (*call)(void *user), void *user, const ls_tensor *source, size_t sources,
+                   struct verify_result *result)
+{
+    ls_tensor first[MOST_NODES], second[MOST_NODES], y = {0}, slope = {0};
+    bool smooth = false;
     memset(first, 0, sizeof first);
     memset(second, 0, sizeof second);
     LS_TAPE (outer, ls) {
@@ -47,7 +65,8 @@ static void run_graph(const struct graph *g, ls_context *ls, struct verify_resul
                 ls_watch(outer, source[s]);
                 ls_watch(inner, source[s]);
             }
-            y = evaluate(g, value);
+            y = call(user);
+            smooth = !ls_is_nil(y) && ls_dtype_of(y) == LS_FLOAT32;
             loss = smooth ? ls_sum(ls_square(y), NULL, 0, false) : (ls_tensor){0};
         }
         if (smooth && sources > 0)
@@ -99,9 +118,9 @@ static const struct tiny tiny[] = {
 };
 enum { TINY_CASES = sizeof tiny / sizeof *tiny };
 
-size_t verify_op_count(void) { return row_cases() + TINY_CASES; }
+static size_t op_count(void) { return row_cases() + TINY_CASES; }
 
-const char *verify_op_name(size_t i)
+static const char *op_name(size_t i)
 {
     return i < row_cases() ? graph_row((int)(i / DRAWS))->name : tiny[i - row_cases()].name;
 }
@@ -120,7 +139,7 @@ static void run_tiny(const struct tiny *of, ls_context *ls, struct verify_result
                                            ls_from_host(ls, LS_FLOAT32, shape, z)));
 }
 
-void verify_op_run(size_t i, ls_context *ls, struct verify_result *result)
+static void op_run(size_t i, ls_context *ls, struct verify_result *result)
 {
     if (i >= row_cases()) {
         LS_SCOPE (ls)
@@ -135,3 +154,5 @@ void verify_op_run(size_t i, ls_context *ls, struct verify_result *result)
         LS_SCOPE (ls)
             run_graph(&graph, ls, result);
 }
+
+const struct verify_suite verify_ops = {op_count, op_name, op_run};

@@ -72,8 +72,8 @@ static void print_pairs(const struct verify_report *r)
 
 void verify_write_text(const struct verify_report *r)
 {
-    printf("Lockstep %s, canon %d: %zu cases of ops with first and second gradients, %zu networks, %.1f s\n\n", ls_version(),
-           ls_canon_version(), verify_op_count(), verify_network_count(), r->seconds);
+    printf("Lockstep %s, canon %d, %s: %zu cases of ops with first and second gradients, %zu networks, %.1f s\n\n",
+           ls_version(), ls_canon_version(), r->date, r->case_count - r->networks, r->networks, r->seconds);
     for (int d = 0; d < r->devices; d++) {
         const struct verify_device *device = &r->device[d];
         if (device->opened)
@@ -84,8 +84,10 @@ void verify_write_text(const struct verify_report *r)
             printf("    class %s: %.*s\n", device->verdict.device.exactness, (int)strcspn(device->verdict.reasons, "\n"),
                    device->verdict.reasons);
     }
-    if (!r->any_gpu)
-        printf("no GPU was found: these are the processor's own drivers\n");
+    if (r->scope[0])
+        printf("%s\n", r->scope);
+    if (verify_opened(r) < 2)
+        return;
     printf("\ncases with the same bits as every other device (~: the rest within what the classes promise, !: not)\n\n");
     print_matrix(r);
     putchar('\n');
@@ -96,9 +98,26 @@ void verify_write_text(const struct verify_report *r)
         printf("and %zu more; --json and --html list all\n", r->difference_count - SHOWN);
 }
 
+static void json_counts(const struct verify_counts *counts)
+{
+    json_integer("same", (uint64_t)counts->same);
+    json_integer("close", (uint64_t)counts->close);
+    json_integer("apart", (uint64_t)counts->apart);
+}
+
 void verify_write_json(const struct verify_report *r)
 {
     json_begin_list();
+    json_begin_object();
+    json_text("kind", "run");
+    json_text("version", ls_version());
+    json_integer("canon", (uint64_t)ls_canon_version());
+    json_text("date", r->date);
+    json_number("seconds", r->seconds);
+    json_integer("op_cases", r->case_count - r->networks);
+    json_integer("networks", r->networks);
+    json_text("scope", r->scope);
+    json_end_object();
     for (int d = 0; d < r->devices; d++) {
         const struct verify_device *device = &r->device[d];
         json_begin_object();
@@ -121,9 +140,18 @@ void verify_write_json(const struct verify_report *r)
             json_text("kind", "family");
             json_text("device", r->device[d].words);
             json_text("family", verify_family(f));
-            json_integer("same", (uint64_t)r->family[f][d].same);
-            json_integer("close", (uint64_t)r->family[f][d].close);
-            json_integer("apart", (uint64_t)r->family[f][d].apart);
+            json_counts(&r->family[f][d]);
+            json_end_object();
+        }
+    for (int a = 0; a < r->devices; a++)
+        for (int b = a + 1; b < r->devices; b++) {
+            if (!r->device[a].opened || !r->device[b].opened)
+                continue;
+            json_begin_object();
+            json_text("kind", "pair");
+            json_text("device", r->device[a].words);
+            json_text("other", r->device[b].words);
+            json_counts(&r->pair[a][b]);
             json_end_object();
         }
     for (size_t i = 0; i < r->difference_count; i++) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dump.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <lockstep/context.h>
+
+#include "cache.h"
 
 static struct ls_buffer **buffer_of(struct ls_node *node, const struct ls_call_field *field)
 {
@@ -134,59 +135,6 @@ ls_status ls_call_run(struct ls_call *call, struct ls_device *device, int side)
 
 /* ---- Comparing ---- */
 
-enum ls_closeness ls_closeness_of(const struct ls_device_info *a, const struct ls_device_info *b)
-{
-    if (strcmp(a->exactness, "T") == 0 || strcmp(b->exactness, "T") == 0)
-        return LS_WITHIN_BOUNDS;
-    return strcmp(a->exactness, "N") == 0 || strcmp(b->exactness, "N") == 0 ? LS_SAME_NORMALS : LS_SAME_BITS;
-}
-
-static uint32_t word_at(const void *data, int64_t i, size_t size)
-{
-    uint32_t word = 0;
-    memcpy(&word, (const char *)data + (size_t)i * size, size);
-    return word;
-}
-
-static float float_of(uint32_t word)
-{
-    float x;
-    memcpy(&x, &word, sizeof x);
-    return x;
-}
-
-/* On a line where neighbouring floats are neighbouring integers. */
-static int64_t place_of(uint32_t word) { return word >> 31 ? -(int64_t)(word & 0x7fffffffu) : (int64_t)word; }
-
-static double largest(const struct ls_call_field *f)
-{
-    double most = 0;
-    for (int64_t i = 0; i < f->elements; i++) {
-        double x = fabs((double)float_of(word_at(f->after[1], i, 4)));
-        most = isfinite(x) && x > most ? x : most;
-    }
-    return most;
-}
-
-/* The stated bounds of class T: 64 ulp, or 2^-16 of the largest result. */
-enum { MOST_ULP = 64 };
-
-static bool close_enough(const struct ls_call_field *f, enum ls_closeness closeness, double scale, uint32_t a, uint32_t b)
-{
-    if (a == b || f->dtype != LS_FLOAT32)
-        return a == b;
-    bool nan_a = (a & 0x7fffffffu) > 0x7f800000u, nan_b = (b & 0x7fffffffu) > 0x7f800000u;
-    if (nan_a || nan_b || ((a | b) & 0x7fffffffu) == 0)
-        return nan_a == nan_b;
-    if (closeness != LS_SAME_BITS && !(a & 0x7f800000u) && !(b & 0x7f800000u))
-        return true;
-    if (closeness != LS_WITHIN_BOUNDS)
-        return false;
-    int64_t apart = place_of(a) - place_of(b);
-    return (apart >= -MOST_ULP && apart <= MOST_ULP) ||
-           fabs((double)float_of(a) - (double)float_of(b)) <= scale * 0x1p-16;
-}
-
 const char *ls_call_name(const struct ls_call *call)
 {
     static const char *const names[] = {
@@ -241,15 +189,7 @@ void ls_node_text(const struct ls_node *node, char *text, size_t size)
 /* How many results of a field differ, and the first that does. */
 static int64_t count_different(const struct ls_call_field *f, enum ls_closeness closeness, int64_t *first)
 {
-    size_t element = ls_dtype_size(f->dtype);
-    double scale = closeness == LS_WITHIN_BOUNDS && f->dtype == LS_FLOAT32 ? largest(f) : 0;
-    int64_t different = 0;
-    for (int64_t e = f->elements; e-- > 0;)
-        if (!close_enough(f, closeness, scale, word_at(f->after[0], e, element), word_at(f->after[1], e, element))) {
-            different++;
-            *first = e;
-        }
-    return different;
+    return ls_count_different(f->dtype, closeness, f->after[0], f->after[1], f->elements, first);
 }
 
 struct ls_place ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
@@ -269,25 +209,16 @@ bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, ch
         const struct ls_call_field *f = &call->field[i];
         if (!f->written || !f->after[0] || !f->after[1])
             continue;
-        size_t element = ls_dtype_size(f->dtype);
         int64_t first = 0, different = count_different(f, closeness, &first);
         if (different == 0)
             continue;
         char sizes[160];
-        uint32_t a = word_at(f->after[0], first, element), b = word_at(f->after[1], first, element);
-        int64_t apart = place_of(a) - place_of(b);
         ls_node_text(&call->node, sizes, sizeof sizes);
         int used = snprintf(text, size, "%s%s: %lld of %lld results differ, the first at %lld: ", ls_call_name(call), sizes,
                             (long long)different, (long long)f->elements, (long long)first);
-        if (used < 0 || (size_t)used >= size)
-            return true;
-        if (f->dtype == LS_FLOAT32)
-            snprintf(text + used, size - (size_t)used, "0x%08x (%.9g) on %s, 0x%08x (%.9g) on %s, %lld ulp apart",
-                     (unsigned)a, (double)float_of(a), call->device[0], (unsigned)b, (double)float_of(b), call->device[1],
-                     (long long)(apart < 0 ? -apart : apart));
-        else
-            snprintf(text + used, size - (size_t)used, "%d on %s, %d on %s", (int)a, call->device[0], (int)b,
-                     call->device[1]);
+        if (used >= 0 && (size_t)used < size)
+            ls_difference_text(text + used, size - (size_t)used, f->dtype, first, f->after[0], call->device[0], f->after[1],
+                               call->device[1]);
         return true;
     }
     return false;
@@ -299,12 +230,13 @@ struct head {
     char magic[8];
     uint32_t node, prims, canon, count; /* sizes that another build may have otherwise */
     char version[16];
+    uint64_t checksum; /* of all that follows */
 };
 
 static struct head head_of(int count)
 {
-    struct head head = {"lsdump1", sizeof(struct ls_node), LS_PRIM_COUNT, (uint32_t)ls_canon_version(), (uint32_t)count,
-                        {0}};
+    struct head head = {"lsdump2", sizeof(struct ls_node), LS_PRIM_COUNT, (uint32_t)ls_canon_version(), (uint32_t)count,
+                        {0}, 0};
     snprintf(head.version, sizeof head.version, "%s", ls_version());
     return head;
 }
@@ -315,13 +247,19 @@ bool ls_call_save(const struct ls_call *call, const char *path)
     if (!file)
         return false;
     struct head head = head_of(call->count);
-    bool good = fwrite(&head, sizeof head, 1, file) == 1 && fwrite(call, sizeof *call, 1, file) == 1;
+    head.checksum = ls_cache_hash(LS_CACHE_HASH, call, sizeof *call);
+    bool good = fseek(file, sizeof head, SEEK_SET) == 0 && fwrite(call, sizeof *call, 1, file) == 1;
     for (int i = 0; i < call->count && good; i++) {
         const struct ls_call_field *f = &call->field[i];
         const void *data[] = {f->before, f->after[0], f->after[1]};
-        for (int k = 0; k < 3 && good; k++)
-            good = !data[k] || bytes_of(f) == 0 || fwrite(data[k], bytes_of(f), 1, file) == 1;
+        for (int k = 0; k < 3 && good; k++) {
+            if (!data[k] || bytes_of(f) == 0)
+                continue;
+            head.checksum = ls_cache_hash(head.checksum, data[k], bytes_of(f));
+            good = fwrite(data[k], bytes_of(f), 1, file) == 1;
+        }
     }
+    good = good && fseek(file, 0, SEEK_SET) == 0 && fwrite(&head, sizeof head, 1, file) == 1;
     return fclose(file) == 0 && good;
 }
 
@@ -366,7 +304,7 @@ static bool has_its_extents(struct ls_call *call)
     return true;
 }
 
-static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left)
+static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left, uint64_t *checksum)
 {
     void **data[] = {&f->before, &f->after[0], &f->after[1]};
     bool there[3];
@@ -382,6 +320,7 @@ static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left)
         *data[k] = malloc(bytes_of(f) + 1);
         if (!*data[k] || (bytes_of(f) && fread(*data[k], bytes_of(f), 1, file) != 1))
             return false;
+        *checksum = ls_cache_hash(*checksum, *data[k], bytes_of(f));
     }
     return f->before != NULL;
 }
@@ -396,8 +335,9 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     long length = ftell(file);
     rewind(file);
     struct head head = {{0}}, mine;
-    bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump1", 8) == 0;
+    bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump2", 8) == 0;
     mine = head_of((int)head.count);
+    mine.checksum = head.checksum;
     bool foreign = good && (memcmp(&head, &mine, sizeof head) != 0 || head.count > LS_NODE_BUFFERS);
     if (!good || foreign) {
         fclose(file);
@@ -407,10 +347,12 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     int loaded = 0;
     good = fread(call, sizeof *call, 1, file) == 1 && call->count == (int)head.count &&
            (unsigned)call->node.prim < LS_PRIM_COUNT && is_sound(call);
+    uint64_t checksum = ls_cache_hash(LS_CACHE_HASH, call, sizeof *call);
     call->device[0][63] = call->device[1][63] = call->name[0][127] = call->name[1][127] = '\0';
     good = good && has_its_extents(call);
-    for (int i = 0; good && i < call->count; i++, loaded++)
-        good = load_field(file, &call->field[i], (uint64_t)length) && call->field[i].same < i;
+    for (int i = 0; good && i < call->count; i = ++loaded)
+        good = load_field(file, &call->field[i], (uint64_t)length, &checksum) && call->field[i].same < i;
+    good = good && checksum == head.checksum && fgetc(file) == EOF;
     for (int i = loaded; i < LS_NODE_BUFFERS; i++)
         if (!good)
             call->field[i] = (struct ls_call_field){.same = -1};

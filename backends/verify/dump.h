@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "closeness.h"
 #include "state.h"
 
 struct ls_call_field {
@@ -24,11 +25,6 @@ struct ls_call {
     struct ls_call_field field[LS_NODE_BUFFERS];
     char device[2][64], name[2][128];
 };
-
-/** How results are compared: bits; subnormals as zero (class N); bounds (class T). */
-enum ls_closeness { LS_SAME_BITS, LS_SAME_NORMALS, LS_WITHIN_BOUNDS };
-/** The weaker of what two devices promise. */
-enum ls_closeness ls_closeness_of(const struct ls_device_info *a, const struct ls_device_info *b);
 
 /** Describes a call; nothing is fetched yet. `args` is struct ls_<prim>_args of that size. */
 void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, size_t size);

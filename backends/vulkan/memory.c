@@ -9,7 +9,6 @@
 
 #include "vulkan.h"
 
-enum { ALIGNMENT = 256 }; /* the largest minStorageBufferOffsetAlignment that a device may have */
 #define BLOCK_SIZE ((VkDeviceSize)32 << 20)
 
 /* ---- Kinds of memory ---- */
@@ -187,7 +186,7 @@ static void drop_empty_blocks(struct ls_vk_device *device)
 ls_status ls_vk_take(struct ls_vk_device *device, enum ls_vk_use use, VkDeviceSize size,
                      struct ls_vk_piece *piece)
 {
-    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size = (size + LS_VK_ALIGNMENT - 1) / LS_VK_ALIGNMENT * LS_VK_ALIGNMENT;
     ls_status status = take(device, use, size, piece);
     if (status != LS_OUT_OF_MEMORY)
         return status;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "env.h"
-#include "tiles.h"
 #include "vulkan.h"
 
 /* The smallest `range` that holds whatever is not computed in parts. */
@@ -53,7 +52,7 @@ static bool is_option(const char *text)
             return true;
     return strncmp(text, "range=", 6) == 0    ? is_number(text + 6, LEAST_RANGE, UINT32_MAX)
            : strncmp(text, "groups=", 7) == 0 ? is_number(text + 7, 1, UINT32_MAX)
-                                              : strncmp(text, "tile=", 5) == 0 && ls_tile_named(text + 5) != NULL;
+                                              : strncmp(text, "rounds=", 7) == 0 && is_number(text + 7, 1, INT32_MAX);
 }
 
 ls_status ls_vk_check_settings(struct ls_message *message)
@@ -64,7 +63,7 @@ ls_status ls_vk_check_settings(struct ls_message *message)
         if (!is_option(list)) {
             snprintf(message->text, sizeof message->text,
                      "LOCKSTEP_VULKAN_TEST: \"%.*s\" is not understood; there is fma=double, fma=integer, staging, "
-                     "unfused, fused, nobarriers, tile=NAME, range=BYTES from %d on, groups=NUMBER from 1 on",
+                     "unfused, fused, nobarriers, range=BYTES from %d on, groups=NUMBER and rounds=NUMBER from 1 on",
                      span, list, LEAST_RANGE);
             return LS_INVALID_ARGUMENT;
         }

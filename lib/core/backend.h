@@ -285,6 +285,8 @@ struct ls_backend {
 
     /** Opens the device that `which` names (the part of LOCKSTEP_BACKEND after "name:", or NULL). */
     ls_status (*open)(const char *which, struct ls_device **device, struct ls_message *message);
+    /** Optional. The last call before `close`: writes what the device has to say of the run; NULL: nothing. */
+    ls_status (*report)(struct ls_device *device);
     void (*close)(struct ls_device *device);
 
     /** Memory. `create` returns LS_OUT_OF_MEMORY when there is none; contents are undefined. */

@@ -79,6 +79,9 @@ ls_status ls_close(ls_context **pointer)
         ls_storage_release(ls, ls->random_step);
     if (ls->device) {
         ls_pools_trim(ls);
+        ls_status status = ls->device->backend->report ? ls->device->backend->report(ls->device) : LS_OK;
+        if (status != LS_OK)
+            ls_fail_device(ls, status, "close");
         ls->device->backend->close(ls->device);
     }
     while (ls->pools) {

@@ -2,9 +2,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "env.h"
 #include "tiles.h"
 
-/* All but the first stay within what Vulkan 1.1 promises: 128 items, 16 KiB. */
+/* All but "large" stay within what Vulkan 1.1 promises: 128 items, 16 KiB. */
 const struct ls_tile ls_tiles[LS_TILES] = {
     {"large", 16, 16, 8, 8, 8, 4},  /* 128 x 128 */
     {"medium", 8, 8, 8, 8, 16, 4},  /* 64 x 64 */
@@ -12,12 +13,14 @@ const struct ls_tile ls_tiles[LS_TILES] = {
     {"upright", 4, 16, 4, 4, 16, 6}, /* 64 x 16: few columns, such as classes */
     {"flat", 16, 4, 4, 4, 16, 6},   /* 16 x 64: few rows */
     {"tiny", 8, 8, 2, 2, 16, 10},   /* 16 x 16 */
+    {"single", 1, 1, 4, 4, 16, 1000}, /* for devices whose groups have one item */
 };
 
 static bool fits(const struct ls_tile *tile, const struct ls_tile_limits *limits)
 {
     uint64_t lines = (uint64_t)tile->y * tile->rows + (uint64_t)tile->x * tile->columns + 2;
-    return (uint64_t)tile->x * tile->y <= limits->items && lines * tile->depth * sizeof(float) <= limits->bytes;
+    return (uint64_t)tile->x * tile->y <= limits->items && (!limits->long_fma || tile->rows * tile->columns <= 16) &&
+           lines * tile->depth * sizeof(float) <= limits->bytes;
 }
 
 /* Groups that leave units idle cost as much as those that do not. */
@@ -31,21 +34,18 @@ static int64_t cost_of(const struct ls_tile *tile, int units, int64_t m, int64_t
 
 const struct ls_tile *ls_tile_choose(const struct ls_tile_limits *limits, int64_t m, int64_t n, int64_t batch)
 {
+    const char *wanted = ls_env("LOCKSTEP_TILE");
     const struct ls_tile *best = NULL;
-    for (int i = 0; i < LS_TILES; i++)
-        if (fits(&ls_tiles[i], limits) && (best == NULL || cost_of(&ls_tiles[i], limits->units, m, n, batch) <
-                                                               cost_of(best, limits->units, m, n, batch)))
-            best = &ls_tiles[i];
-    return best != NULL ? best : &ls_tiles[LS_TILES - 1];
-}
-
-const struct ls_tile *ls_tile_named(const char *name)
-{
-    size_t length = strcspn(name, ",");
-    for (int i = 0; i < LS_TILES; i++)
-        if (strlen(ls_tiles[i].name) == length && memcmp(ls_tiles[i].name, name, length) == 0)
+    for (int i = 0; i < LS_TILES; i++) {
+        if (!fits(&ls_tiles[i], limits))
+            continue;
+        if (wanted != NULL && strcmp(ls_tiles[i].name, wanted) == 0)
             return &ls_tiles[i];
-    return NULL;
+        if (best == NULL ||
+            cost_of(&ls_tiles[i], limits->units, m, n, batch) < cost_of(best, limits->units, m, n, batch))
+            best = &ls_tiles[i];
+    }
+    return best != NULL ? best : &ls_tiles[LS_TILES - 1];
 }
 
 /* The largest power of two below r. */

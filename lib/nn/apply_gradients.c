@@ -189,7 +189,7 @@ static ls_status step(ls_optimizer *optimizer, ls_gradients gradients)
     if (c->use_ema)
         ls_update_averages(optimizer);
     ls_assign(optimizer->iterations, ls_add(optimizer->iterations, ls_int_scalar(ls, 1)));
-    ls_receipt_step(ls, &(struct ls_receipt_step){.optimizer = optimizer, .name = optimizer->name,
+    ls_receipt_step(ls, &(struct ls_receipt_step){.name = optimizer->name,
                                                   .iterations = optimizer->iterations, .given = given, .applied = items,
                                                   .variables = gradients.variables, .count = gradients.count});
     ls_step_ended(ls);
