@@ -7,7 +7,7 @@
  *
  * Everything here is made of + - * fma / sqrt, each rounded once to nearest even, of integer
  * operations and of bit casts, so it gives the same bits wherever those do. No loop, no branch, no
- * table, no double, no libm. Errors, hashes and worst inputs: docs/arithmetic.md, tools/ulp.c.
+ * table, no double, no libm. Errors, hashes and worst inputs: docs/canon.md, tools/ulp.c.
  *
  * Polynomials are our own, made by sollya with single precision coefficients. The comment gives
  * the call, where SG is sollya's name for binary32:

@@ -5,7 +5,8 @@
  *
  *     LS_GEMM_WIDE      1: one work-item per group computes tiles of ROWS x PANEL with vectors (CPUs);
  *                          ROWS is 8 or 1, PANEL 32 or 16
- *                       0: groups of SIDE x SIDE items share tiles in local memory (GPUs)
+ *                       0: groups of ITEMS_X x ITEMS_Y items share tiles in local memory, DEPTH of k at a time, and an
+ *                          item has PER_ROWS x PER_COLUMNS results (GPUs; lib/core/tiles.c, as tile.glsl)
  *     LS_TRANS_A, LS_TRANS_B
  *     LS_BIAS           1: adds bias[column], 2: adds bias[0]
  *     LS_ACTIVATION(x)  the row after that
@@ -196,73 +197,73 @@ __kernel LS_LOCAL(1, 1) void LS_KERNEL(__global const float *a, __global const f
 
 #else
 
-#define PER 4             /* rows and columns of an item: SIDE apart, so that items access neighbours */
-#define TILE (SIDE * PER) /* a group's rows and columns of C */
-#define DEPTH 16          /* of k at a time; divides BLOCK */
+#define ROWS (ITEMS_Y * PER_ROWS)       /* of C, a group's */
+#define COLUMNS (ITEMS_X * PER_COLUMNS)
 
-/* Groups: (column tiles, row tiles, batch) of SIDE x SIDE items. */
-__kernel LS_LOCAL(SIDE, SIDE) void LS_KERNEL(__global const float *a, __global const float *b,
+/* Groups: (column tiles, row tiles, batch) of ITEMS_X x ITEMS_Y items. Beyond the edges the factors are +0, so the inner loop is
+ * the same everywhere. What the blocks before have given waits in C, where each result has one owner. */
+__kernel LS_LOCAL(ITEMS_X, ITEMS_Y) void LS_KERNEL(__global const float *a, __global const float *b,
                                     __global float *c, __global const float *bias, long m, long n,
                                     long k LS_KERNEL_PARAMETERS)
 {
-    __local float tile_a[DEPTH][TILE + 1], tile_b[DEPTH][TILE + 1];
+    __local float tile_a[DEPTH][ROWS + 1], tile_b[DEPTH][COLUMNS + 1];
     long batch = get_group_id(2);
-    long column = (long)get_group_id(0) * TILE, row = (long)get_group_id(1) * TILE;
-    int x = get_local_id(0), y = get_local_id(1), item = y * SIDE + x;
+    long column = (long)get_group_id(0) * COLUMNS, row = (long)get_group_id(1) * ROWS;
+    int x = get_local_id(0), y = get_local_id(1), item = y * ITEMS_X + x;
     LS_START
 
-    float total[PER][PER], sum[PER][PER];
-    for (int i = 0; i < PER; i++)
-        for (int j = 0; j < PER; j++)
-            total[i][j] = sum[i][j] = 0.0f;
+    float sum[PER_ROWS][PER_COLUMNS];
+    for (int i = 0; i < PER_ROWS; i++)
+        for (int j = 0; j < PER_COLUMNS; j++)
+            sum[i][j] = 0.0f;
 
-    for (long start = 0; start < k; start += DEPTH) {
-        int depth = (int)LS_MIN(k - start, (long)DEPTH);
-        for (int i = item; i < DEPTH * TILE; i += SIDE * SIDE) {
+    long start = 0;
+    do {
+        for (int i = item; i < DEPTH * ROWS; i += ITEMS_X * ITEMS_Y) {
             /* Neighbouring items read neighbouring addresses. */
 #if LS_TRANS_A
-            int along = i % TILE, deep = i / TILE;
+            int along = i % ROWS, deep = i / ROWS;
 #else
             int along = i / DEPTH, deep = i % DEPTH;
 #endif
             tile_a[deep][along] =
-                deep < depth && row + along < m ? LS_A(row + along, start + deep) : 0.0f;
+                start + deep < k && row + along < m ? LS_A(row + along, start + deep) : 0.0f;
         }
-        for (int i = item; i < DEPTH * TILE; i += SIDE * SIDE) {
+        for (int i = item; i < DEPTH * COLUMNS; i += ITEMS_X * ITEMS_Y) {
 #if LS_TRANS_B
             int along = i / DEPTH, deep = i % DEPTH;
 #else
-            int along = i % TILE, deep = i / TILE;
+            int along = i % COLUMNS, deep = i / COLUMNS;
 #endif
             tile_b[deep][along] =
-                deep < depth && column + along < n ? LS_B(start + deep, column + along) : 0.0f;
+                start + deep < k && column + along < n ? LS_B(start + deep, column + along) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        for (int deep = 0; deep < depth; deep++) {
-            float bs[PER];
-            for (int j = 0; j < PER; j++)
-                bs[j] = tile_b[deep][x + SIDE * j];
-            for (int i = 0; i < PER; i++) {
-                float as = tile_a[deep][y + SIDE * i];
-                for (int j = 0; j < PER; j++)
+        for (int deep = 0; deep < DEPTH; deep++) {
+            float bs[PER_COLUMNS]; /* ITEMS_X apart, so that items access neighbours */
+            for (int j = 0; j < PER_COLUMNS; j++)
+                bs[j] = tile_b[deep][x + ITEMS_X * j];
+            for (int i = 0; i < PER_ROWS; i++) {
+                float as = tile_a[deep][y + ITEMS_Y * i];
+                for (int j = 0; j < PER_COLUMNS; j++)
                     sum[i][j] = LS_FMA(as, bs[j], sum[i][j]);
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
+        start += DEPTH;
         /* The end of a block of 1024, or of k. */
-        if ((start + DEPTH) % BLOCK == 0 || start + DEPTH >= k)
-            for (int i = 0; i < PER; i++)
-                for (int j = 0; j < PER; j++) {
-                    total[i][j] = start < BLOCK ? sum[i][j] : total[i][j] + sum[i][j];
+        if (start % BLOCK == 0 || start >= k)
+            for (int i = 0; i < PER_ROWS; i++)
+                for (int j = 0; j < PER_COLUMNS; j++) {
+                    long r = row + y + ITEMS_Y * i, s = column + x + ITEMS_X * j;
+                    if (r < m && s < n) {
+                        __global float *to = &c[r * LS_C_ROW + s];
+                        float value = start <= BLOCK ? sum[i][j] : *to + sum[i][j];
+                        *to = start >= k ? LS_FINISH(value, s) : value;
+                    }
                     sum[i][j] = 0.0f;
                 }
-    }
-    for (int i = 0; i < PER; i++)
-        for (int j = 0; j < PER; j++) {
-            long r = row + y + SIDE * i, s = column + x + SIDE * j;
-            if (r < m && s < n)
-                c[r * LS_C_ROW + s] = LS_FINISH(total[i][j], s);
-        }
+    } while (start < k);
 }
 
 #endif

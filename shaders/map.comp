@@ -3,8 +3,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * map: one row of elementwise.def over up to three inputs, each dense, a scalar, strided or an
- * immediate. The switch is over a specialization constant, and backends/vulkan/trim.c takes one case
- * out of it. Programs of several rows: backends/vulkan/fuse.c.
+ * immediate. The switch is over a specialization constant, and backends/vulkan/spirv_prune.c takes one
+ * case out of it. Programs of several rows: backends/vulkan/fuse.c.
  *
  * An item makes one word of the result: one float or int, two halves, or four bytes.
  */

@@ -8,98 +8,102 @@
  *     ls_c(row, column)                 where the result goes
  *     LS_A_ALONG, LS_B_ALONG            whether neighbours in memory are rows of A, columns of B (else k)
  *
- * A group of SIDE x SIDE items shares a tile of each factor, and an item has PER x PER results, SIDE apart.
- * What the blocks before have given waits in C, where each result has one owner; a launch takes k from `start_k`,
- * a multiple of the block, to `end_k`. */
+ * A group of ITEMS_X x ITEMS_Y items shares a tile of each factor, DEPTH of k at a time; beyond the edges there is +0, so the
+ * inner loop is the same everywhere. An item has PER_ROWS x PER_COLUMNS results in registers, ITEMS_Y and ITEMS_X apart, so that
+ * items access neighbours. What the blocks before have given waits in C, where each result has one owner; a launch
+ * takes k from `start_k`, a multiple of the block, to `end_k`.
+ *
+ * `sum` stays in one function: glslang passes an array whose size is a specialization constant to another by
+ * copying its first element only. */
 layout(local_size_x_id = 2, local_size_y_id = 3) in;
-layout(constant_id = 4) const bool LS_BIAS = false;
-layout(constant_id = 5) const bool LS_RELU = false;
+layout(constant_id = 4) const uint PER_ROWS = 4u;
+layout(constant_id = 5) const uint PER_COLUMNS = 4u;
+layout(constant_id = 6) const uint DEPTH = 16u; /* divides the block */
+layout(constant_id = 7) const bool LS_BIAS = false;
+layout(constant_id = 8) const bool LS_RELU = false;
 
-#define SIDE gl_WorkGroupSize.x
-
-const uint PER = 4u; /* rows and columns of an item */
-const uint DEPTH = 16u; /* of k at a time; divides the block */
+#define ITEMS_X gl_WorkGroupSize.x
+#define ITEMS_Y gl_WorkGroupSize.y
+const uint ROWS = ITEMS_Y * PER_ROWS;
+const uint COLUMNS = ITEMS_X * PER_COLUMNS;
 const uint BLOCK = 1024u;
 
-shared float tile_a[DEPTH * (SIDE * PER + 1u)];
-shared float tile_b[DEPTH * (SIDE * PER + 1u)];
+shared float tile_a[DEPTH * (ROWS + 1u)]; /* one more, so that what is written k by k meets other banks */
+shared float tile_b[DEPTH * (COLUMNS + 1u)];
 
-/* Adds the sums of a block to what is in C, unless it is the first one, and ends with the last one. */
-void ls_store(uint row, uint column, float sum[PER * PER], bool first, bool last)
+/* The factors at `start` of k. Neighbouring items read neighbouring addresses. */
+void ls_load(uint item, uint row, uint column, uint start)
 {
-    for (uint i = 0u; i < PER; i++)
-        for (uint j = 0u; j < PER; j++) {
-            uint r = row + SIDE * i;
-            uint s = column + SIDE * j;
-            if (r < m && s < n) {
-                uint at = ls_c(r, s);
-                float value = sum[i * PER + j];
-                if (!first)
-                    value = LS_FLOAT(c[at]) + value;
-                if (LS_BIAS && last)
-                    value = value + LS_FLOAT(bias[ls_bias(s)]);
-                if (LS_RELU && last)
-                    value = LS_SELECT(value <= 0.0f, 0.0f, value);
-                c[at] = LS_BITS(value);
-            }
-        }
+    for (uint i = item; i < DEPTH * ROWS; i += ITEMS_X * ITEMS_Y) {
+        uint along = LS_A_ALONG ? i % ROWS : i / DEPTH;
+        uint deep = LS_A_ALONG ? i / ROWS : i % DEPTH;
+        float value = 0.0f;
+        if (start + deep < k && row + along < m)
+            value = ls_a(row + along, start + deep);
+        tile_a[deep * (ROWS + 1u) + along] = value;
+    }
+    for (uint i = item; i < DEPTH * COLUMNS; i += ITEMS_X * ITEMS_Y) {
+        uint along = LS_B_ALONG ? i % COLUMNS : i / DEPTH;
+        uint deep = LS_B_ALONG ? i / COLUMNS : i % DEPTH;
+        float value = 0.0f;
+        if (start + deep < k && column + along < n)
+            value = ls_b(start + deep, column + along);
+        tile_b[deep * (COLUMNS + 1u) + along] = value;
+    }
+}
+
+/* Adds the sum of a block to what is in C, unless it is the first one, and ends with the last one. */
+void ls_store(uint row, uint column, float value, bool first, bool last)
+{
+    if (row >= m || column >= n)
+        return;
+    uint at = ls_c(row, column);
+    if (!first)
+        value = LS_FLOAT(c[at]) + value;
+    if (LS_BIAS && last)
+        value = value + LS_FLOAT(bias[ls_bias(column)]);
+    if (LS_RELU && last)
+        value = LS_SELECT(value <= 0.0f, 0.0f, value);
+    c[at] = LS_BITS(value);
 }
 
 void ls_tile(uint group)
 {
-    uint width = SIDE * PER;
-    uint pitch = width + 1u;
-    uint columns = (n + width - 1u) / width;
-    uint rows = (m + width - 1u) / width;
+    uint columns = (n + COLUMNS - 1u) / COLUMNS;
+    uint rows = (m + ROWS - 1u) / ROWS;
     uint batch = group / (columns * rows);
     uint place = group - batch * columns * rows;
-    uint row = place / columns * width;
-    uint column = (place - place / columns * columns) * width;
+    uint row = place / columns * ROWS;
+    uint column = (place - place / columns * columns) * COLUMNS;
     uint x = gl_LocalInvocationID.x;
     uint y = gl_LocalInvocationID.y;
-    uint item = y * SIDE + x;
     ls_start(batch);
 
-    float sum[PER * PER];
-    for (uint i = 0u; i < PER * PER; i++)
-        sum[i] = 0.0f;
-    if (k == 0u)
-        ls_store(row + y, column + x, sum, true, true);
-    for (uint start = start_k; start < end_k; start += DEPTH) {
-        uint depth = min(k - start, DEPTH);
-        for (uint i = item; i < DEPTH * width; i += SIDE * SIDE) {
-            uint along = LS_A_ALONG ? i % width : i / DEPTH;
-            uint deep = LS_A_ALONG ? i / width : i % DEPTH;
-            float a = 0.0f;
-            if (deep < depth && row + along < m)
-                a = ls_a(row + along, start + deep);
-            tile_a[deep * pitch + along] = a;
-        }
-        for (uint i = item; i < DEPTH * width; i += SIDE * SIDE) {
-            uint along = LS_B_ALONG ? i % width : i / DEPTH;
-            uint deep = LS_B_ALONG ? i / width : i % DEPTH;
-            float b = 0.0f;
-            if (deep < depth && column + along < n)
-                b = ls_b(start + deep, column + along);
-            tile_b[deep * pitch + along] = b;
-        }
+    float sum[PER_ROWS * PER_COLUMNS];
+    [[unroll]] for (uint i = 0u; i < PER_ROWS; i++)
+        [[unroll]] for (uint j = 0u; j < PER_COLUMNS; j++)
+            sum[i * PER_COLUMNS + j] = 0.0f;
+    uint start = start_k;
+    do {
+        ls_load(y * ITEMS_X + x, row, column, start);
         barrier();
-        for (uint deep = 0u; deep < depth; deep++) {
-            float bs[PER];
-            for (uint j = 0u; j < PER; j++)
-                bs[j] = tile_b[deep * pitch + x + SIDE * j];
-            for (uint i = 0u; i < PER; i++) {
-                float as = tile_a[deep * pitch + y + SIDE * i];
-                for (uint j = 0u; j < PER; j++)
-                    sum[i * PER + j] = LS_FMA(as, bs[j], sum[i * PER + j]);
+        for (uint deep = 0u; deep < DEPTH; deep++) {
+            float bs[PER_COLUMNS];
+            [[unroll]] for (uint j = 0u; j < PER_COLUMNS; j++)
+                bs[j] = tile_b[deep * (COLUMNS + 1u) + x + ITEMS_X * j];
+            [[unroll]] for (uint i = 0u; i < PER_ROWS; i++) {
+                float as = tile_a[deep * (ROWS + 1u) + y + ITEMS_Y * i];
+                [[unroll]] for (uint j = 0u; j < PER_COLUMNS; j++)
+                    sum[i * PER_COLUMNS + j] = LS_FMA(as, bs[j], sum[i * PER_COLUMNS + j]);
             }
         }
         barrier();
-        bool last = start + DEPTH >= k;
-        if ((start + DEPTH) % BLOCK == 0u || last) {
-            ls_store(row + y, column + x, sum, start < BLOCK, last);
-            for (uint i = 0u; i < PER * PER; i++)
-                sum[i] = 0.0f;
-        }
-    }
+        start += DEPTH;
+        if (start % BLOCK == 0u || start >= k)
+            [[unroll]] for (uint i = 0u; i < PER_ROWS; i++)
+                [[unroll]] for (uint j = 0u; j < PER_COLUMNS; j++) {
+                    ls_store(row + y + ITEMS_Y * i, column + x + ITEMS_X * j, sum[i * PER_COLUMNS + j], start <= BLOCK, start >= k);
+                    sum[i * PER_COLUMNS + j] = 0.0f;
+                }
+    } while (start < end_k);
 }

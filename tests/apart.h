@@ -6,6 +6,7 @@
 #ifndef TESTS_APART_H
 #define TESTS_APART_H
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +59,57 @@ static inline void check_forked(const char *backend)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %#x", (unsigned)status);
     CHECK(compute(ls) == 20.0f, "the parent: %s", ls_error_message(ls));
     CHECK(ls_close(&ls) == LS_OK, "close");
+}
+
+/* ---- A host with another floating point environment ---- */
+
+#if defined __SSE2__
+#include <xmmintrin.h>
+
+enum { FLUSHING = 0x9fc0, UPWARD = 0x5f80 }; /* MXCSR: FTZ and DAZ, as -ffast-math sets them; rounding up */
+static inline unsigned host_environment(void) { return _mm_getcsr() & 0xffc0u; }
+static inline void set_host_environment(unsigned control) { _mm_setcsr(control); }
+#elif defined __aarch64__
+enum { FLUSHING = 1 << 24, UPWARD = 1 << 22 }; /* FPCR */
+static inline unsigned host_environment(void)
+{
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    return (unsigned)control;
+}
+static inline void set_host_environment(unsigned control)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)control) : "memory");
+}
+#else
+enum { FLUSHING = 0, UPWARD = 0 };
+static inline unsigned host_environment(void) { return 0; }
+static inline void set_host_environment(unsigned control) { (void)control; }
+#endif
+
+/* Sums, products, quotients and subnormals. The digits alone: the device may be of class T. */
+static inline uint64_t rounded_digits(const char *backend)
+{
+    ls_context *ls = ls_open(backend);
+    ls_set_random_seed(ls, 7);
+    ls_tensor x = ls_random_normal(ls, LS_SHAPE(64, 64), 0, 1), y = ls_matmul(x, x);
+    ls_tensor all[] = {y, ls_mul(ls_div(y, x), ls_scalar(ls, 1e-39f)), ls_sum(y, NULL, 0, false)};
+    ls_fingerprint_text text = ls_fingerprint(all, 3);
+    CHECK(ls_close(&ls) == LS_OK, "%s: close", backend);
+    return strtoull(strchr(text.text, ':') + 1, NULL, 16);
+}
+
+/* To be called before the driver is loaded: its threads inherit what is set when they start. */
+static inline void check_environment(const char *backend, unsigned control)
+{
+    uint64_t want = rounded_digits("reference");
+    set_host_environment(control);
+    unsigned before = host_environment();
+    uint64_t got = rounded_digits(backend);
+    unsigned after = host_environment();
+    CHECK(after == before, "%s: the host's environment was %#x and is %#x", backend, before, after);
+    CHECK(got == want, "%s under %#x: %016llx, not %016llx", backend, control, (unsigned long long)got,
+          (unsigned long long)want);
 }
 
 /* Runs a case in a process of its own and adds its counts. */

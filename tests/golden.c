@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads the golden files; keeps and compares traces. See golden.h for the format.
+ * Reads the golden files. See golden.h for the format.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "golden.h"
@@ -180,7 +180,8 @@ static void read_reals(struct reader *r, struct golden_array *a)
         a->real[i] = real(r);
 }
 
-void golden_pattern(float *data, int64_t size, uint32_t seed)
+/* Multiples of 2^-23 in [-1, 1), from position and seed. */
+static void fill_pattern(float *data, int64_t size, uint32_t seed)
 {
     for (int64_t i = 0; i < size; i++) {
         uint32_t word = (uint32_t)i * 2654435761u + seed * 40503u;
@@ -257,7 +258,7 @@ static void read_field(struct reader *r, struct golden_case *c)
         if (!pattern)
             read_elements(r, a);
         else if (make_room(r, a, false))
-            golden_pattern(a->data, a->size, (uint32_t)integer(r));
+            fill_pattern(a->data, a->size, (uint32_t)integer(r));
     } else if (at(r, "output")) {
         advance(r);
         if (c->outputs == GOLDEN_OUTPUTS) {
@@ -410,140 +411,4 @@ void golden_unload(struct golden_set *set)
     free(set->text);
     free(set->cases);
     *set = (struct golden_set){0};
-}
-
-/* ---- Traces ---- */
-
-bool golden_trace_add(struct golden_trace *trace, const char *name, ls_dtype dtype, const void *data, size_t bytes)
-{
-    if (trace->count == trace->capacity) {
-        size_t capacity = trace->capacity ? 2 * trace->capacity : 256;
-        struct golden_value *more = realloc(trace->value, capacity * sizeof *more);
-        if (!more)
-            return false;
-        trace->value = more;
-        trace->capacity = capacity;
-    }
-    struct golden_value *v = &trace->value[trace->count];
-    *v = (struct golden_value){.dtype = dtype, .bytes = bytes, .data = malloc(bytes ? bytes : 1)};
-    if (!v->data)
-        return false;
-    snprintf(v->name, sizeof v->name, "%s", name);
-    if (bytes)
-        memcpy(v->data, data, bytes);
-    trace->count++;
-    return true;
-}
-
-/* Whether element i is the same in both; if not, `text` says what differs. */
-static bool same_element(const struct golden_value *a, const struct golden_value *b, size_t i, char *text, size_t size)
-{
-    if (a->dtype != LS_FLOAT32) {
-        const uint8_t *p = a->data, *q = b->data;
-        if (p[i] == q[i])
-            return true;
-        snprintf(text, size, "byte %zu: %02x, %02x", i, p[i], q[i]);
-        return false;
-    }
-    const float *p = a->data, *q = b->data;
-    uint32_t words[2];
-    memcpy(&words[0], &p[i], 4);
-    memcpy(&words[1], &q[i], 4);
-    bool both_zero = !((words[0] | words[1]) << 1);
-    if (words[0] == words[1] || both_zero || (isnan(p[i]) && isnan(q[i])))
-        return true;
-    snprintf(text, size, "element %zu: %.9g (%08" PRIx32 "), %.9g (%08" PRIx32 ")", i, (double)p[i], words[0],
-             (double)q[i], words[1]);
-    return false;
-}
-
-size_t golden_trace_compare(const struct golden_trace *a, const struct golden_trace *b, FILE *report)
-{
-    size_t differ = 0, most = a->count > b->count ? a->count : b->count;
-    for (size_t i = 0; i < most; i++) {
-        const struct golden_value *p = i < a->count ? &a->value[i] : NULL, *q = i < b->count ? &b->value[i] : NULL;
-        char text[128] = "missing on one side";
-        bool equal = p && q && strcmp(p->name, q->name) == 0 && p->dtype == q->dtype && p->bytes == q->bytes;
-        size_t elements = !equal ? 0 : p->dtype == LS_FLOAT32 ? p->bytes / 4 : p->bytes;
-        for (size_t k = 0; equal && k < elements; k++)
-            equal = same_element(p, q, k, text, sizeof text);
-        if (equal)
-            continue;
-        differ++;
-        if (report)
-            fprintf(report, "%s: %s\n", p ? p->name : q->name, text);
-    }
-    return differ;
-}
-
-void golden_trace_free(struct golden_trace *trace)
-{
-    for (size_t i = 0; i < trace->count; i++)
-        free(trace->value[i].data);
-    free(trace->value);
-    *trace = (struct golden_trace){0};
-}
-
-/* ---- What the cases cover ---- */
-
-bool golden_covers(const struct golden_result *result, const char *name)
-{
-    for (size_t i = 0; i < result->names; i++)
-        if (strcmp(result->name[i], name) == 0)
-            return true;
-    return false;
-}
-
-static size_t missing_name(const struct golden_result *result, const char *name, const char *where, FILE *report)
-{
-    if (golden_covers(result, name))
-        return 0;
-    if (report)
-        fprintf(report, "%s: %s has no golden\n", where, name);
-    return 1;
-}
-
-/* Every `LS_API ls_tensor ls_NAME(` and `LS_API ls_status ls_NAME(` of a header. */
-static size_t missing_in_header(const struct golden_result *result, const char *path, FILE *report)
-{
-    char line[512], name[64];
-    size_t missing = 0, seen = 0;
-    FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "LS_API ls_tensor ls_%63[a-z0-9_](", name) != 1 &&
-            sscanf(line, "LS_API ls_status ls_%63[a-z0-9_](", name) != 1)
-            continue;
-        size_t length = strlen(name);
-        if (length > 5 && strcmp(name + length - 5, "_with") == 0) /* ls_matmul_with is matmul */
-            name[length - 5] = '\0';
-        seen++;
-        missing += missing_name(result, name, path, report);
-    }
-    if (file)
-        fclose(file);
-    if (seen)
-        return missing;
-    if (report)
-        fprintf(report, "%s: no functions found\n", path);
-    return 1;
-}
-
-size_t golden_missing(const struct golden_result *result, const char *folder, FILE *report)
-{
-    static const char *const headers[] = {"convolution", "elementwise", "index",  "linalg", "network",
-                                          "random",      "reduce", "shape",  "update"};
-    static const char *const rows[] = {
-#define ROW(name) #name,
-#include "../lib/core/elementwise_names.h"
-#undef ROW
-    };
-    size_t missing = 0;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        missing += missing_name(result, rows[i], "elementwise.def", report);
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/%s.h", folder, headers[i]);
-        missing += missing_in_header(result, path, report);
-    }
-    return missing;
 }

@@ -7,13 +7,13 @@
  *
  *     lockstep-golden 1
  *     case FAMILY/OP/NAME
- *     op NAME                          which entry of the table in golden_ops.c runs it
+ *     op NAME                          which entry of the tables in golden_*.c runs it
  *     covers NAME...                   rows of elementwise.def that it exercises beside its own
  *     flags subnormal no_gradient      subnormal: reads or makes subnormals; see enum golden_flag
- *     attrs N...                       integers, meaning in golden_ops.c
+ *     attrs N...                       integers, their meaning beside the entry
  *     reals WORD...                    float32
  *     input DTYPE SHAPE WORD...        float32 as 8 hex digits; other types decimal
- *     pattern float32 SHAPE SEED       a large input, filled by golden_pattern
+ *     pattern float32 SHAPE SEED       a large input: multiples of 2^-23 in [-1, 1)
  *     output DTYPE SHAPE [BOUND] WORD...   float32: the bound and then the truth
  *     cotangent WORD...                float32, of the shape of output 0: gradients are asked
  *     gradient I BOUND WORD...         d sum(output * cotangent) / d input I
@@ -78,9 +78,6 @@ struct golden_set {
 bool golden_load(struct golden_set *set, const char *folder, FILE *report);
 void golden_unload(struct golden_set *set);
 
-/** What `pattern` inputs hold: multiples of 2^-23 in [-1, 1), from position and seed. */
-void golden_pattern(float *data, int64_t size, uint32_t seed);
-
 /* ---- What a device computed, to be compared with what another one did ---- */
 
 struct golden_value {
@@ -111,8 +108,20 @@ void golden_trace_free(struct golden_trace *trace);
 /** Computes a case's outputs from its inputs and returns how many there are. */
 typedef int golden_call(ls_context *ls, const struct golden_case *c, const ls_tensor *in, ls_tensor *out);
 
-/** How the ops of golden_arrays.c are called; NULL for a name that is not among them. */
-golden_call *golden_array_op(const char *name);
+/** The ops of golden_*.c that have a function of their own; each table ends with a NULL name. */
+struct golden_entry {
+    const char *name;
+    golden_call *call;
+};
+extern const struct golden_entry golden_array_ops[], golden_convolution_ops[], golden_loss_ops[], golden_network_ops[],
+    golden_training_ops[];
+
+/** Whether there is an op of that name, and the call of c->op, which must be one. */
+bool golden_has_op(const char *name);
+golden_call golden_call_op;
+
+/** Item `i` along the first axis, without that axis. */
+ls_tensor golden_step(ls_tensor steps, int64_t i);
 
 struct golden_options {
     const char *only;           /* cases whose name starts so; NULL: all */
@@ -137,8 +146,8 @@ size_t golden_run(ls_context *ls, const struct golden_set *set, const struct gol
                   struct golden_result *result, FILE *report);
 void golden_result_finish(struct golden_result *result);
 
-/** Whether a passed case exercised an op or a row. */
-bool golden_covers(const struct golden_result *result, const char *name);
+/** Adds an op or a row that a passed case exercised. */
+void golden_add_cover(struct golden_result *result, const char *name);
 
 /**
  * Names on `report` every row of elementwise.def, and every function of the ops' headers in `folder`

@@ -361,32 +361,23 @@ CALL(set_random_state)
 
 #undef CALL
 
-/* ---- The table ---- */
-
-golden_call *golden_array_op(const char *name)
-{
+/* clang-format off */
 #define CALL(op) {#op, call_##op}
-    static const struct {
-        const char *name;
-        golden_call *call;
-    } ops[] = {
-        CALL(squeeze), CALL(flip), CALL(moveaxis), CALL(swapaxes), CALL(stack), CALL(unstack), CALL(split), CALL(roll),
-        CALL(tile), CALL(repeat), CALL(pad),
-        CALL(prod), CALL(all), CALL(any), CALL(count_nonzero), CALL(var), CALL(std), CALL(logsumexp), CALL(moments),
-        CALL(norm), CALL(cumsum), CALL(cumprod), CALL(linear_recurrence),
-        CALL(softmax_cross_entropy), CALL(sigmoid_cross_entropy), CALL(embedding_lookup), CALL(segment_sum),
-        CALL(batch_normalization), CALL(layer_normalization), CALL(rms_normalization), CALL(group_normalization),
-        CALL(dropout), CALL(attention), CALL(resize_nearest), CALL(resize_bilinear),
-        CALL(dot), CALL(outer), CALL(tensordot), CALL(einsum), CALL(triangular_solve), CALL(cholesky), CALL(ctc_loss),
-        CALL(take_along_axis), CALL(gather_nd), CALL(scatter_update), CALL(sort), CALL(argsort), CALL(top_k),
-        CALL(searchsorted), CALL(tril), CALL(triu), CALL(diag), CALL(diag_part), CALL(eye), CALL(range),
-        CALL(linspace), CALL(meshgrid),
-        CALL(random_truncated_normal), CALL(random_bernoulli), CALL(random_randint), CALL(random_categorical),
-        CALL(random_permutation), CALL(random_shuffle), CALL(set_random_state),
-    };
+const struct golden_entry golden_array_ops[] = {
+    CALL(squeeze), CALL(flip), CALL(moveaxis), CALL(swapaxes), CALL(stack), CALL(unstack), CALL(split), CALL(roll),
+    CALL(tile), CALL(repeat), CALL(pad),
+    CALL(prod), CALL(all), CALL(any), CALL(count_nonzero), CALL(var), CALL(std), CALL(logsumexp), CALL(moments),
+    CALL(norm), CALL(cumsum), CALL(cumprod), CALL(linear_recurrence),
+    CALL(softmax_cross_entropy), CALL(sigmoid_cross_entropy), CALL(embedding_lookup), CALL(segment_sum),
+    CALL(batch_normalization), CALL(layer_normalization), CALL(rms_normalization), CALL(group_normalization),
+    CALL(dropout), CALL(attention), CALL(resize_nearest), CALL(resize_bilinear),
+    CALL(dot), CALL(outer), CALL(tensordot), CALL(einsum), CALL(triangular_solve), CALL(cholesky), CALL(ctc_loss),
+    CALL(take_along_axis), CALL(gather_nd), CALL(scatter_update), CALL(sort), CALL(argsort), CALL(top_k),
+    CALL(searchsorted), CALL(tril), CALL(triu), CALL(diag), CALL(diag_part), CALL(eye), CALL(range),
+    CALL(linspace), CALL(meshgrid),
+    CALL(random_truncated_normal), CALL(random_bernoulli), CALL(random_randint), CALL(random_categorical),
+    CALL(random_permutation), CALL(random_shuffle), CALL(set_random_state),
+    {0},
+};
 #undef CALL
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-        if (strcmp(ops[i].name, name) == 0)
-            return ops[i].call;
-    return NULL;
-}
+/* clang-format on */

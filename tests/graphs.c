@@ -16,7 +16,7 @@ static uint64_t next(uint64_t *random)
 
 int64_t draw(struct graph *g, int64_t n) { return (int64_t)(next(&g->random) >> 16) % n; }
 
-double draw_real(struct graph *g, double low, double high)
+static double draw_real(struct graph *g, double low, double high)
 {
     return low + (high - low) * (double)(next(&g->random) >> 11) * 0x1p-53;
 }
@@ -84,6 +84,15 @@ ls_shape random_shape(struct graph *g, int rank)
         if (g->empty && rank > 0 && draw(g, 3) == 0)
             shape.dim[draw(g, rank)] = 0;
     } while (elements_of(&shape) > MOST_ELEMENTS / 2);
+    return shape;
+}
+
+ls_shape thinner_shape(struct graph *g, ls_shape whole)
+{
+    int drop = whole.rank > 0 ? (int)draw(g, whole.rank + 1) * (draw(g, 2) == 0) : 0;
+    ls_shape shape = {.rank = whole.rank - drop};
+    for (int d = 0; d < shape.rank; d++)
+        shape.dim[d] = draw(g, 3) == 0 ? 1 : whole.dim[d + drop];
     return shape;
 }
 
@@ -194,6 +203,22 @@ int pick(struct graph *g, ls_dtype dtype, double low, double high)
     if (last >= 0 && dtype == LS_FLOAT32)
         return fit(g, last, low, high);
     return fresh(g, dtype, random_shape(g, (int)draw(g, 3)), low, high);
+}
+
+bool pick_input(struct graph *g, struct node *n, double low, double high)
+{
+    int a = pick(g, LS_FLOAT32, low, high);
+    n->in[n->inputs++] = a;
+    if (a >= 0)
+        n->shape = g->node[a].shape;
+    return a >= 0;
+}
+
+bool fresh_input(struct graph *g, struct node *n, ls_shape shape, double low, double high)
+{
+    int i = fresh(g, LS_FLOAT32, shape, low, high);
+    n->in[n->inputs++] = i;
+    return i >= 0;
 }
 
 static double disturbance;
@@ -317,4 +342,20 @@ bool graph_reads(const struct graph *g, int i)
             if (g->node[j].in[k] == i)
                 return true;
     return false;
+}
+
+ls_tensor graph_upload(ls_context *ls, const struct node *n, const double *x)
+{
+    float f[MOST_ELEMENTS];
+    int32_t w[MOST_ELEMENTS];
+    uint8_t b[MOST_ELEMENTS];
+    for (int64_t i = 0; i < n->n; i++) {
+        f[i] = (float)x[i];
+        w[i] = (int32_t)x[i];
+        b[i] = x[i] != 0;
+    }
+    return ls_from_host(ls, n->dtype, n->shape,
+                        n->dtype == LS_FLOAT32 ? (void *)f
+                        : n->dtype == LS_INT32 ? (void *)w
+                                               : b);
 }

@@ -4,8 +4,9 @@
  * with the library, but for the formulas in graphs_derived.c. test_graphs.c compares the two.
  *
  * To add an op: nothing if it is a row of elementwise.def with tensors for inputs and a gradient
- * (graphs_derived.c); one row in graphs_rows.def if it works element by element, reduces axes, or maps each
- * line along an axis to a line; else a plan, an eval and a call in graphs_rows.c, and a row at its end.
+ * (graphs_derived.c); one row in graphs_elementwise.def if it works element by element, in graphs_reduce.def if it
+ * reduces axes or maps each line along an axis to a line; else a plan, an eval and a call in the file of its family,
+ * and a row at its end.
  */
 #ifndef LOCKSTEP_TESTS_GRAPHS_H
 #define LOCKSTEP_TESTS_GRAPHS_H
@@ -33,7 +34,7 @@ struct row {
 
     bool exact;  /* only moves, chooses or compares values: nothing is rounded */
     bool frozen; /* the gradient does not pass: under finite differences the value stays what it was */
-    /* What the shared plans and evals of graphs_rows.c read. */
+    /* What the shared plans and evals of graphs_elementwise.c and graphs_reduce.c read. */
     int inputs;
     ls_dtype result, type[3];
     double domain[3][2];
@@ -69,27 +70,32 @@ struct graph {
     double value[MOST_NODES][MOST_ELEMENTS]; /* at the point where the graph was made */
 };
 
-/** The rows, and how many there are: those written down, then those that follow from elementwise.def. */
+/** The rows, and how many there are: those of the families, then those that follow from elementwise.def alone. */
 const struct row *graph_row(int i);
 int graph_row_count(void);
-int graph_written_count(void);
+
+/** The rows of a family, in graphs_<family>.c; the last one has no name. */
+extern const struct row graph_elementwise_rows[], graph_reduce_rows[], graph_shape_rows[], graph_part_rows[],
+    graph_move_rows[], graph_index_rows[], graph_linalg_rows[], graph_convolution_rows[], graph_network_rows[];
+/** Row i of elementwise.def that has a gradient; NULL past the end. */
 const struct row *graph_derived_row(int i);
-int graph_derived_count(void);
-/** Those of graphs_more.c and graphs_networks.c, which are among them. */
-extern const struct row graph_more_rows[], graph_network_rows[];
-extern const int graph_more_count, graph_network_count;
 
 /* ---- For plans ---- */
 
-/** A random number in 0..n-1; one in [low, high). */
+/** A random number in 0..n-1. */
 int64_t draw(struct graph *g, int64_t n);
-double draw_real(struct graph *g, double low, double high);
 /** A node of that type with all elements in [low, high]; made by a fitting fma if there is none. -1: none. */
 int pick(struct graph *g, ls_dtype dtype, double low, double high);
 /** A new input of the graph: random numbers in [low, high), whole ones unless float32. -1: no room. */
 int fresh(struct graph *g, ls_dtype dtype, ls_shape shape, double low, double high);
-/** A random shape of that rank. */
+/** A random shape of that rank; one that broadcasts with `whole`, some sizes 1, some leading dimensions gone. */
 ls_shape random_shape(struct graph *g, int rank);
+ls_shape thinner_shape(struct graph *g, ls_shape whole);
+/** The next input of `n`: a picked float32 node, whose shape `n` takes; or a new float32 input of the graph. */
+bool pick_input(struct graph *g, struct node *n, double low, double high);
+bool fresh_input(struct graph *g, struct node *n, ls_shape shape, double low, double high);
+/** The first input: a picked array of (batch, …, channels), or else a new one, with a multiple of `groups` channels. */
+bool pick_images(struct graph *g, struct node *n, int64_t groups, double low, double high);
 
 /** The plan and the eval of ops that work element by element, which read `inputs`, `type`, `domain` and `formula`. */
 bool graph_plan_elementwise(struct graph *g, struct node *n);
@@ -144,6 +150,9 @@ void graph_disturb(double amplitude, int drawing);
  * an op's steps cancel each other, its arguments' rounding says nothing of its own.
  */
 double graph_inside(double x, int64_t place);
+
+/** The tensor of an input of the graph: `x` as the type of `n`. */
+ls_tensor graph_upload(ls_context *ls, const struct node *n, const double *x);
 
 /** Whether a later node reads node i. */
 bool graph_reads(const struct graph *g, int i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows for the ops of elementwise.def that graphs_rows.def says nothing about: the formula of the library's own row,
+ * Rows for the ops of elementwise.def that graphs_elementwise.def says nothing about: the formula of the library's own row,
  * in double. Such a row notices a gradient that is not that of the formula, and devices that differ; whether
  * the formula is the op's is for the golden to say. Ops without a gradient, and those with parameters, need a line.
  */
@@ -74,52 +74,28 @@ static bool side(bool taken) { return above(taken ? 1 : -1); }
         (void)n;                                                                 \
         return ls_##op(in[0], in[1]);                                            \
     }
-#define F_FFF(...)
-#define I_F(...)
-#define I_FF(...)
-#define I_I(...)
-#define I_II(...)
-#include "../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
+#include "elementwise_rows.h"
 
-/* ---- The rows: all of them, and those that are needed ---- */
+/* ---- The rows ---- */
 
 static const struct derived {
     struct row row;
     const char *gradient;
 } candidates[] = {
+#define LS_ROWS 1
 #define ROW(op, slope, ...)                                                                                  \
     {{.name = #op, .plan = graph_plan_elementwise, .eval = graph_eval_elementwise, .call = call_##op,        \
       .formula = formula_##op, __VA_ARGS__}, slope},
 #define F_F(op, value, saves, gradient, low, high) ROW(op, #gradient, .inputs = 1, .domain = {{low, high}})
 #define F_FF(op, value, saves, gradient, grad_b, la, ha, lb, hb) \
     ROW(op, #gradient, .inputs = 2, .domain = {{la, ha}, {lb, hb}})
-#include "../lib/ops/elementwise.def"
+#include "elementwise_rows.h"
 };
 
-enum { CANDIDATES = sizeof candidates / sizeof *candidates };
-
-static bool is_written(const char *name)
+const struct row *graph_derived_row(int i)
 {
-    for (int r = 0; r < graph_written_count(); r++)
-        if (strcmp(graph_row(r)->name, name) == 0)
-            return true;
-    return false;
+    for (size_t c = 0; c < sizeof candidates / sizeof *candidates; c++)
+        if (strcmp(candidates[c].gradient, "NONE") != 0 && i-- == 0)
+            return &candidates[c].row;
+    return NULL;
 }
-
-static const struct row *needed[CANDIDATES];
-static int needed_count = -1;
-
-int graph_derived_count(void)
-{
-    if (needed_count >= 0)
-        return needed_count;
-    needed_count = 0;
-    for (int i = 0; i < CANDIDATES; i++)
-        if (strcmp(candidates[i].gradient, "NONE") != 0 && !is_written(candidates[i].row.name))
-            needed[needed_count++] = &candidates[i].row;
-    return needed_count;
-}
-
-const struct row *graph_derived_row(int i) { return needed[i]; }

@@ -10,9 +10,32 @@ layout(constant_id = 1000) const bool YES = true;
 layout(constant_id = 1001) const bool ALSO = true;
 const bool both = YES && ALSO;
 const uint shifted = uint(OP) + 3u;
+const uint side = uint(OP) * 3u + 2u;
+const uint wrong = 0xbadbad00u; /* what vulkan_probe looks for */
 
 layout(set = 0, binding = 0) readonly buffer Inputs { uint inputs[]; };
 layout(set = 0, binding = 1) writeonly buffer Outputs { uint outputs[]; };
+
+/* Arrays as long as a specialization constant says: side^2 numbers of an item, side for each item of the group.
+ * Passed to a function such an array would not arrive: glslang copies its first element only. */
+shared uint of_group[gl_WorkGroupSize.x * side + 1u];
+
+bool arrays_are_right()
+{
+    uint own[side * side];
+    for (uint i = 0u; i < side * side; i++)
+        own[i] = i + gl_LocalInvocationID.x;
+    for (uint i = 0u; i < side; i++)
+        of_group[gl_LocalInvocationID.x + gl_WorkGroupSize.x * i] = gl_LocalInvocationID.x + 64u * i;
+    barrier();
+    uint sum = 0u;
+    for (uint i = 0u; i < side * side; i++)
+        sum += own[i] - gl_LocalInvocationID.x;
+    bool right = own.length() == side * side && sum == side * side * (side * side - 1u) / 2u;
+    for (uint i = 0u; i < gl_WorkGroupSize.x * side; i++)
+        right = right && of_group[i] == i;
+    return right;
+}
 
 uint rare(uint x)
 {
@@ -61,6 +84,7 @@ uint nested(uint x)
 
 void main()
 {
+    bool right = arrays_are_right();
     uint i = gl_GlobalInvocationID.x;
     if (i >= outputs.length())
         return;
@@ -87,5 +111,5 @@ void main()
         x -= 1u;
     }
     x += uint(fma(float(x & 255u), 0.5, 1.0));
-    outputs[i] = nested(early(x)) + shifted;
+    outputs[i] = right ? nested(early(x)) + shifted : wrong + uint(OP);
 }

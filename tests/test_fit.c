@@ -1,74 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compile, fit, evaluate, predict: the same bits as the raw loop and as an overridden step, on every kind of device;
- * hooks in Keras' order; what is drawn; what is said of bad input.
+ * what is said of bad input.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "devices.h"
-
-enum { SAMPLES = 50, FEATURES = 6, CLASSES = 3, BATCH = 16, EPOCHS = 3 };
-
-static const char *words; /* of the device */
-
-/* ---- A small problem ---- */
-
-struct problem {
-    ls_context *ls;
-    ls_tensor x, y, weight;
-    ls_model *mlp;
-    ls_optimizer *adam;
-    ls_metric *accuracy;
-};
-
-static struct problem make_problem(void)
-{
-    struct problem p = {.ls = ls_open(words)};
-    float x[SAMPLES * FEATURES], weight[SAMPLES];
-    int32_t y[SAMPLES];
-    for (int i = 0; i < SAMPLES; i++) {
-        y[i] = i * 7 % CLASSES;
-        weight[i] = (float)(i % 4);
-        for (int f = 0; f < FEATURES; f++)
-            x[i * FEATURES + f] = (float)((i * 13 + f * 5) % 17) / 8 - 1 + (f == y[i] ? 1.0f : 0.0f);
-    }
-    p.x = ls_from_host(p.ls, LS_FLOAT32, LS_SHAPE(SAMPLES, FEATURES), x);
-    p.y = ls_from_host(p.ls, LS_INT32, LS_SHAPE(SAMPLES), y);
-    p.weight = ls_from_host(p.ls, LS_FLOAT32, LS_SHAPE(SAMPLES), weight);
-    ls_set_random_seed(p.ls, 3);
-    p.mlp = ls_sequential(p.ls, "mlp", (ls_layer *[]){
-        ls_dense(p.ls, 8, .activation = LS_RELU, .kernel_regularizer = ls_l2(0.01f)), ls_dense(p.ls, CLASSES), NULL});
-    p.adam = ls_adam(p.ls, .learning_rate = 0.01f);
-    p.accuracy = ls_sparse_categorical_accuracy(p.ls, "accuracy");
-    return p;
-}
-
-static ls_status compile(struct problem *p)
-{
-    return ls_compile(p->mlp, p->adam, {ls_sparse_categorical_crossentropy_with, .from_logits = true},
-                      .metrics = LS_METRICS(p->accuracy));
-}
-
-static void close_problem(struct problem *p)
-{
-    CHECK(ls_error(p->ls) == LS_OK, "%s", ls_error_message(p->ls));
-    ls_close(&p->ls);
-}
-
-static ls_dataset *batches(struct problem *p)
-{
-    return ls_dataset_batch(ls_dataset_shuffle(ls_dataset_from_tensors(p->x, p->y), .seed = 5), BATCH);
-}
+#include "fit_problem.h"
 
 /* ---- Three altitudes, the same bits ---- */
-
-struct outcome {
-    ls_fingerprint_text weights;
-    double loss, accuracy;
-};
 
 static struct outcome raw_loop(void)
 {
@@ -150,207 +90,6 @@ static void test_three_altitudes(void)
     CHECK(strcmp(reference.weights.text, fit.weights.text) == 0, "%s, on the reference %s", fit.weights.text,
           reference.weights.text);
     CHECK(reference.loss == fit.loss && reference.accuracy == fit.accuracy, "%g and %g", fit.loss, reference.loss);
-}
-
-/* ---- Hooks ---- */
-
-struct record {
-    char text[8192];
-    size_t length;
-    int stop_at_batch, fail_at_epoch; /* -1: never */
-    bool told;
-    const char *adds;
-};
-
-static void note(struct record *r, const char *name, const ls_event *e)
-{
-    int n = snprintf(r->text + r->length, sizeof r->text - r->length, "%s(%d,%d,%zu) ", name, e->epoch, (int)e->batch,
-                     e->logs->count);
-    r->length += n > 0 ? (size_t)n : 0;
-}
-
-#define RECORD(hook)                                                                               \
-    static ls_status record_##hook(void *user, const ls_event *event)                              \
-    {                                                                                              \
-        note(user, #hook, event);                                                                  \
-        return LS_OK;                                                                              \
-    }
-RECORD(on_train_begin)
-RECORD(on_train_end)
-RECORD(on_epoch_begin)
-RECORD(on_train_batch_begin)
-RECORD(on_test_begin)
-RECORD(on_test_end)
-RECORD(on_test_batch_begin)
-RECORD(on_test_batch_end)
-RECORD(on_predict_begin)
-RECORD(on_predict_end)
-RECORD(on_predict_batch_begin)
-RECORD(on_predict_batch_end)
-#undef RECORD
-
-static ls_status record_on_train_batch_end(void *user, const ls_event *event)
-{
-    struct record *r = user;
-    note(r, "on_train_batch_end", event);
-    if (event->batch == r->stop_at_batch)
-        ls_stop_training(event->model);
-    return LS_OK;
-}
-
-static ls_status record_on_epoch_end(void *user, const ls_event *event)
-{
-    struct record *r = user;
-    note(r, "on_epoch_end", event);
-    if (r->adds)
-        ls_logs_set(event->logs, r->adds, 0.25);
-    return event->epoch == r->fail_at_epoch ? LS_FILE_ERROR : LS_OK;
-}
-
-static ls_status set_flag(void *user, const ls_event *event)
-{
-    (void)event;
-    *(volatile sig_atomic_t *)user = 1;
-    return LS_OK;
-}
-
-static ls_callback *recorder(struct problem *p, struct record *r)
-{
-#define MEMBER(hook) .hook = record_##hook,
-    return ls_lambda_callback(p->ls, .name = "recorder", .user = r, LS_HOOK_LIST(MEMBER));
-#undef MEMBER
-}
-
-static void expect(const struct record *r, const char *expected, const char *what)
-{
-    CHECK(strcmp(r->text, expected) == 0, "%s:\n%s\nexpected\n%s", what, r->text, expected);
-}
-
-#define EPOCH(e, test, logs)                                                                       \
-    "on_epoch_begin(" e ",0,0) on_train_batch_begin(" e ",0,0) on_train_batch_end(" e ",0,2) "      \
-    "on_train_batch_begin(" e ",1,0) on_train_batch_end(" e ",1,2) " test "on_epoch_end(" e ",2," logs ") "
-#define TEST(e)                                                                                    \
-    "on_test_begin(" e ",0,0) on_test_batch_begin(" e ",0,0) on_test_batch_end(" e ",0,2) on_test_end(" e ",1,2) "
-
-static void test_hooks(void)
-{
-    struct problem p = make_problem();
-    struct record r = {.stop_at_batch = -1, .fail_at_epoch = -1};
-    ls_callback *callback = recorder(&p, &r);
-    compile(&p);
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .batch_size = 30, .epochs = 2, .validation_data = NULL, .validation_x = p.x,
-           .validation_y = p.y, .validation_batch_size = 64, .validation_freq = 2, .callbacks = LS_CALLBACKS(callback));
-    expect(&r, "on_train_begin(0,0,0) " EPOCH("0", "", "2") EPOCH("1", TEST("1"), "4") "on_train_end(2,2,4) ", "fit");
-
-    r = (struct record){.stop_at_batch = 0, .fail_at_epoch = -1};
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .batch_size = 30, .epochs = 2, .validation_x = p.x, .validation_y = p.y,
-           .validation_batch_size = 64, .callbacks = LS_CALLBACKS(callback));
-    expect(&r, "on_train_begin(0,0,0) on_epoch_begin(0,0,0) on_train_batch_begin(0,0,0) on_train_batch_end(0,0,2) "
-           TEST("0") "on_epoch_end(0,1,4) on_train_end(0,1,4) ", "stop_training still validates");
-
-    volatile sig_atomic_t stop = 1;
-    r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
-    CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y, .callbacks = LS_CALLBACKS(callback), .stop = &stop) == LS_OK, "stop");
-    expect(&r, "on_train_begin(0,0,0) on_train_end(0,0,0) ", "stopped before the first batch");
-
-    /* Set while the first batch runs: the epoch is not completed. */
-    volatile sig_atomic_t flag = 0;
-    r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
-    ls_history *history;
-    ls_callback *setter = ls_lambda_callback(p.ls, .user = (void *)&flag, .on_train_batch_end = set_flag);
-    CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y, .callbacks = LS_CALLBACKS(callback, setter), .stop = &flag, .epochs = 3,
-                 .validation_split = 0.5, .history = &history) == LS_OK, "stop");
-    expect(&r, "on_train_begin(0,0,0) on_epoch_begin(0,0,0) on_train_batch_begin(0,0,0) on_train_batch_end(0,0,2) "
-           "on_train_end(0,1,0) ", "stopped in the first epoch");
-    CHECK(ls_history_epochs(history) == 0, "%zu epochs", ls_history_epochs(history));
-
-    r = (struct record){.stop_at_batch = -1, .fail_at_epoch = -1};
-    ls_predict(p.mlp, .x = p.x, .batch_size = 64, .callbacks = LS_CALLBACKS(callback));
-    expect(&r,
-           "on_predict_begin(0,0,0) on_predict_batch_begin(0,0,0) on_predict_batch_end(0,0,0) on_predict_end(0,0,0) ",
-           "predict");
-    close_problem(&p);
-}
-
-static void test_logs_are_shared(void)
-{
-    struct problem p = make_problem();
-    struct record first = {.stop_at_batch = -1, .fail_at_epoch = -1, .adds = "extra"};
-    struct record second = {.stop_at_batch = -1, .fail_at_epoch = -1};
-    ls_history *history;
-    compile(&p);
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .history = &history,
-           .callbacks = LS_CALLBACKS(recorder(&p, &first), recorder(&p, &second)));
-    CHECK(strstr(second.text, "on_epoch_end(0,2,3)"), "%s", second.text);
-    CHECK(ls_history_value(history, "extra", 0) == 0.25, "%g", ls_history_value(history, "extra", 0));
-    close_problem(&p);
-}
-
-static void test_failing_callback(void)
-{
-    struct problem p = make_problem();
-    struct record r = {.stop_at_batch = -1, .fail_at_epoch = 1}, other = {.stop_at_batch = -1, .fail_at_epoch = -1};
-    ls_history *history;
-    compile(&p);
-    ls_status status = ls_fit(p.mlp, .x = p.x, .y = p.y, .epochs = 4, .history = &history,
-                              .callbacks = LS_CALLBACKS(recorder(&p, &r), recorder(&p, &other)));
-    CHECK(status == LS_FILE_ERROR, "%s", ls_status_name(status));
-    CHECK_ERROR(p.ls, LS_FILE_ERROR, "fit: epoch 2, after batch 2: callback recorder stopped in on_epoch_end");
-    CHECK(strstr(r.text, "on_train_end") && strstr(other.text, "on_train_end"), "%s", other.text);
-    CHECK(ls_history_epochs(history) == 1, "%zu", ls_history_epochs(history));
-    CHECK(ls_fit(p.mlp, .x = p.x, .y = p.y) == LS_OK, "and works again: %s", ls_error_message(p.ls));
-    close_problem(&p);
-}
-
-/* ---- The bar ---- */
-
-struct screen {
-    char text[16384];
-    size_t length;
-    double time;
-};
-
-static void write_screen(void *user, const char *text, size_t length)
-{
-    struct screen *s = user;
-    if (s->length + length < sizeof s->text)
-        memcpy(s->text + s->length, text, length), s->length += length;
-}
-
-static double read_clock(void *user) { return ((struct screen *)user)->time += 0.03; }
-
-static void test_bar(void)
-{
-    struct problem p = make_problem();
-    struct screen s = {.length = 0};
-    ls_progress_options sink = {.write = write_screen, .clock = read_clock, .user = &s};
-    compile(&p);
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .epochs = 2, .verbose = 2, .progress = sink, .validation_split = 0.2);
-    CHECK(strstr(s.text, "Epoch 1/2\n2/2 - ") && strstr(s.text, "/step - accuracy: 0.") &&
-          strstr(s.text, " - val_accuracy: 0.") && strstr(s.text, "\nEpoch 2/2\n2/2 - "), "%s", s.text);
-    s = (struct screen){.length = 0};
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .verbose = 1, .progress = sink);
-    CHECK(!strstr(s.text, "Epoch") && strstr(s.text, "\x1b[1m1/2\x1b[0m ") && strstr(s.text, "\x1b[1m2/2\x1b[0m ") &&
-          strstr(s.text, " - loss: "), "%s", s.text);
-    s = (struct screen){.length = 0};
-    ls_evaluate(p.mlp, .x = p.x, .y = p.y, .verbose = 2, .progress = sink);
-    CHECK(strncmp(s.text, "2/2 - ", 6) == 0 && strstr(s.text, " - accuracy: "), "%s", s.text);
-    close_problem(&p);
-}
-
-/* The bar reads metrics only when it draws: no batch waits for the device. */
-static void test_no_reads(void)
-{
-    struct problem p = make_problem();
-    struct screen s = {.length = 0};
-    compile(&p);
-    ls_progress_options sink = {.write = write_screen, .user = &s};
-    ls_fit(p.mlp, .x = p.x, .y = p.y, .batch_size = 1, .epochs = 2, .verbose = 1, .progress = sink);
-    int drawn = 0;
-    for (const char *c = s.text; (c = strstr(c, "loss: ")); c++)
-        drawn++;
-    CHECK(drawn < 60 && drawn >= 2, "%d times drawn in 100 steps", drawn);
-    close_problem(&p);
 }
 
 /* ---- evaluate, predict, single batches ---- */
@@ -578,55 +317,6 @@ static void test_bad_input(void)
     ls_close(&p.ls);
 }
 
-/* ---- Overrides ---- */
-
-static ls_tensor doubled_loss(ls_step *step, ls_tensor y_pred)
-{
-    return ls_mul(ls_default_compute_loss(step, y_pred), ls_scalar(step->context, 2));
-}
-
-static void perfect_metrics(ls_step *step, ls_tensor y_pred)
-{
-    (void)y_pred;
-    ls_update_state(*(ls_metric **)step->user, step->y, ls_one_hot(step->y, CLASSES));
-}
-
-static ls_tensor probabilities(ls_step *step) { return ls_softmax(ls_default_predict_step(step), -1); }
-
-static int tested;
-
-static void count_tests(ls_step *step)
-{
-    tested++;
-    ls_default_test_step(step);
-}
-
-static void test_overrides(void)
-{
-    struct problem p = make_problem();
-    ls_logs plain, doubled;
-    ls_tensor y_pred, sums;
-    float values[SAMPLES];
-    compile(&p);
-    ls_evaluate(p.mlp, .x = p.x, .y = p.y, .logs = &plain);
-    ls_compile(p.mlp, p.adam, {ls_sparse_categorical_crossentropy_with, .from_logits = true},
-               .metrics = LS_METRICS(p.accuracy), .compute_loss = doubled_loss, .compute_metrics = perfect_metrics,
-               .test_step = count_tests, .predict_step = probabilities, .user = &p.accuracy);
-    ls_evaluate(p.mlp, .x = p.x, .y = p.y, .logs = &doubled);
-    CHECK(ls_logs_get(&doubled, "loss") == 2 * ls_logs_get(&plain, "loss"), "%g and %g", ls_logs_get(&doubled, "loss"),
-          ls_logs_get(&plain, "loss"));
-    CHECK(ls_logs_get(&doubled, "accuracy") == 1 && ls_logs_get(&plain, "accuracy") < 1, "accuracy %g, %g",
-          ls_logs_get(&doubled, "accuracy"), ls_logs_get(&plain, "accuracy"));
-    CHECK(tested == 2, "%d test steps", tested);
-    ls_predict(p.mlp, .x = p.x, .y_pred = &y_pred);
-    sums = ls_sum(y_pred, (int[]){1}, 1, false);
-    ls_read(sums, values, sizeof values);
-    for (int i = 0; i < SAMPLES; i++)
-        CHECK(fabsf(values[i] - 1) < 1e-6f, "row %d sums to %g", i, (double)values[i]);
-    CHECK(ls_model_optimizer(p.mlp) == p.adam, "optimizer");
-    close_problem(&p);
-}
-
 /* ---- Averages of the weights become the weights at the end ---- */
 
 static void test_averages(void)
@@ -643,139 +333,6 @@ static void test_averages(void)
     ls_tensor kernel = ls_trainable_variables(p.mlp).items[0];
     CHECK(average.context && strcmp(ls_fingerprint(&average, 1).text, ls_fingerprint(&kernel, 1).text) == 0, "%s",
           ls_name(average));
-    close_problem(&p);
-}
-
-/* ---- Interrupted in the middle of an epoch, and resumed: as if it had not been ---- */
-
-static double shrink(void *user, int epoch, double rate)
-{
-    (void)user;
-    return epoch ? rate * 0.7 : rate;
-}
-
-/* Everything that a step reads, as a snapshot file keeps it. */
-struct snapshot {
-    ls_model *model;
-    ls_callback **callbacks;
-    ls_tensor variables[64], copies[64];
-    size_t count;
-    double numbers[4][8];
-    ls_tensor best[8];
-    size_t best_count;
-    ls_dataset *data;
-    ls_dataset_position position;
-    volatile sig_atomic_t stop;
-    int epoch, batch; /* where to stop; -1: nowhere */
-};
-
-static void copy_variables(struct snapshot *s, ls_variables list)
-{
-    for (size_t i = 0; i < list.count; i++) {
-        s->variables[s->count] = list.items[i];
-        s->copies[s->count++] = ls_variable(list.items[i], "copy", false);
-    }
-}
-
-static void save_all(struct snapshot *s)
-{
-    const char *name;
-    copy_variables(s, ls_all_variables(s->model));
-    copy_variables(s, ls_optimizer_variables(ls_model_optimizer(s->model)));
-    for (ls_metric *const *m = ls_model_metrics(s->model); *m; m++)
-        copy_variables(s, ls_metric_variables(*m));
-    for (int c = 0; s->callbacks[c]; c++)
-        for (int n = 0; (name = ls_callback_number_name(s->callbacks[c], (size_t)n)); n++)
-            s->numbers[c][n] = ls_callback_number(s->callbacks[c], name);
-    ls_variables best = ls_callback_variables(s->callbacks[1]);
-    for (s->best_count = 0; s->best_count < best.count; s->best_count++)
-        s->best[s->best_count] = ls_variable(best.items[s->best_count], "best", false);
-}
-
-static void restore_all(struct snapshot *s)
-{
-    const char *name;
-    for (size_t i = 0; i < s->count; i++)
-        ls_assign(s->variables[i], s->copies[i]);
-    for (int c = 0; s->callbacks[c]; c++)
-        for (int n = 0; (name = ls_callback_number_name(s->callbacks[c], (size_t)n)); n++)
-            ls_callback_set_number(s->callbacks[c], name, s->numbers[c][n]);
-    ls_callback_set_variables(s->callbacks[1], s->best, s->best_count);
-    ls_dataset_restore_position(s->data, &s->position);
-}
-
-static ls_status snap(void *user, const ls_event *event)
-{
-    struct snapshot *s = user;
-    if (event->epoch != s->epoch || event->batch != s->batch)
-        return LS_OK;
-    s->stop = 1;
-    save_all(s);
-    return ls_dataset_save_position(s->data, &s->position);
-}
-
-static struct outcome with_resume(int epoch, int batch, double *best, size_t *epochs)
-{
-    struct problem p = make_problem();
-    struct snapshot s = {.data = batches(&p), .epoch = epoch, .batch = batch};
-    ls_history *history = NULL;
-    compile(&p);
-    ls_callback *stopping = ls_early_stopping(p.ls, "loss", .patience = 9, .restore_best_weights = true);
-    ls_callback *callbacks[] = {ls_learning_rate_scheduler(p.ls, shrink), stopping,
-                                ls_reduce_lr_on_plateau(p.ls, "accuracy", .patience = 1, .mode = LS_MODE_MIN),
-                                ls_lambda_callback(p.ls, .user = &s, .on_train_batch_end = snap), NULL};
-    s.model = p.mlp;
-    s.callbacks = callbacks;
-    ls_fit_options options = {.model = p.mlp, .data = s.data, .epochs = 4, .history = &history, .callbacks = callbacks,
-                              .stop = &s.stop};
-    CHECK(ls_fit_with(&options) == LS_OK, "%s", ls_error_message(p.ls));
-    if (epoch >= 0) {
-        CHECK(ls_history_epochs(history) == (size_t)epoch, "%zu epochs", ls_history_epochs(history));
-        s.stop = 0;
-        restore_all(&s);
-        options.resume = true;
-        options.initial_epoch = epoch;
-        options.initial_batch = batch + 1;
-        CHECK(ls_fit_with(&options) == LS_OK, "%s", ls_error_message(p.ls));
-    }
-    *best = ls_callback_number(stopping, "best");
-    *epochs = ls_history_epochs(history);
-    struct outcome out = {ls_fingerprint_model(p.mlp), ls_history_value(history, "loss", *epochs - 1),
-                          ls_history_value(history, "learning_rate", *epochs - 1)};
-    close_problem(&p);
-    return out;
-}
-
-static void test_resume(void)
-{
-    double best, other_best;
-    size_t epochs, other_epochs;
-    struct outcome whole = with_resume(-1, 0, &best, &epochs);
-    CHECK(epochs == 4 && whole.accuracy < 0.01, "%zu epochs, rate %g", epochs, whole.accuracy);
-    for (int batch = 0; batch < 4; batch++) { /* of four; the last one too */
-        struct outcome halves = with_resume(2, batch, &other_best, &other_epochs);
-        CHECK(other_epochs == epochs && other_best == best, "%zu epochs, best %g", other_epochs, other_best);
-        CHECK(strcmp(whole.weights.text, halves.weights.text) == 0 && whole.loss == halves.loss &&
-              whole.accuracy == halves.accuracy, "interrupted behind batch %d: %s, loss %g, rate %g; else %s, %g, %g",
-              batch, halves.weights.text, halves.loss, halves.accuracy, whole.weights.text, whole.loss, whole.accuracy);
-    }
-}
-
-/* ---- A fit within a fit ---- */
-
-static ls_status fit_again(void *user, const ls_event *event)
-{
-    struct problem *p = user;
-    return ls_fit(event->model, .x = p->x, .y = p->y);
-}
-
-static void test_no_recursion(void)
-{
-    struct problem p = make_problem();
-    compile(&p);
-    ls_fit(p.mlp, .x = p.x, .y = p.y,
-           .callbacks = LS_CALLBACKS(ls_lambda_callback(p.ls, .user = &p, .on_epoch_end = fit_again)));
-    CHECK_ERROR(p.ls, LS_INVALID_ARGUMENT, "a callback cannot call fit");
     close_problem(&p);
 }
 
@@ -798,28 +355,15 @@ static void test_nothing_leaks(void)
 
 int main(int argc, char **argv)
 {
-    struct device_kind kind = device_kind_of(argc > 1 ? argv[1] : "reference");
-    words = kind.words;
-    ls_context *ls = ls_open(words);
-    if (ls_error(ls) != LS_OK)
-        device_absent(&kind, ls_error_message(ls));
-    ls_close(&ls);
+    choose_device(argc, argv);
     test_three_altitudes();
-    test_hooks();
-    test_logs_are_shared();
-    test_failing_callback();
-    test_bar();
-    test_no_reads();
     test_evaluate_and_predict();
     test_weights();
     test_frozen();
     test_several();
     test_steps_per_epoch();
     test_bad_input();
-    test_overrides();
     test_averages();
-    test_resume();
-    test_no_recursion();
     test_nothing_leaks();
     return end_of_checks();
 }

@@ -389,7 +389,14 @@ static void test_training(void)
     X(zero_padding2d) X(up_sampling2d) X(loss_metric) X(binary_accuracy) \
     X(top_k_categorical_accuracy) X(sparse_top_k_categorical_accuracy) X(precision) X(recall) X(auc) \
     X(input) X(merge_add) X(merge_subtract) X(merge_multiply) X(merge_average) X(merge_maximum) \
-    X(merge_minimum) X(merge_concatenate) X(merge_dot) X(sgd) X(adam) X(adamw) X(rmsprop) X(adagrad)
+    X(merge_minimum) X(merge_concatenate) X(merge_dot) X(sgd) X(adam) X(adamw) X(rmsprop) X(adagrad) \
+    X(dataset_from_files) X(dataset_from_csv) X(dataset_from_generator) X(dataset_shuffle) X(dataset_batch) \
+    X(dataset_map) X(lambda_callback) X(early_stopping) X(reduce_lr_on_plateau) X(model_checkpoint) \
+    X(backup_and_restore) X(learning_rate_scheduler) X(terminate_on_nan) X(csv_logger) X(tensorboard) \
+    X(progress_create) X(event_writer_open)
+#define DONE(X) \
+    X(compile) X(fit) X(evaluate) X(predict) X(train_on_batch) X(test_on_batch) X(predict_on_batch) X(save_weights) \
+    X(load_weights) X(save_safetensors)
 #define COMPUTED(X) \
     X(call) X(sparse_categorical_crossentropy) X(categorical_crossentropy) X(binary_crossentropy) \
     X(kl_divergence) X(hinge) X(squared_hinge) X(categorical_hinge) X(mean_squared_error) \
@@ -409,6 +416,12 @@ static void test_null_options(void)
     CHECK(ls_is_nil(ls_##name##_with(NULL)) && strstr(ls_error_message(NULL), #name ": its options are NULL"),        \
           #name ": %s", ls_error_message(NULL));
     COMPUTED(X)
+#undef X
+#define X(name)                                                                                                       \
+    ls_clear_error(NULL);                                                                                             \
+    CHECK(ls_##name##_with(NULL) == LS_INVALID_ARGUMENT &&                                                            \
+              strstr(ls_error_message(NULL), #name ": its options are NULL"), #name ": %s", ls_error_message(NULL));
+    DONE(X)
 #undef X
     ls_clear_error(NULL);
 }

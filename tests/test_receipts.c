@@ -59,7 +59,7 @@ static const char *path_of(const char *file)
 
 struct run {
     const char *receipt, *device;
-    int steps;
+    int steps, again; /* `again`: so many, the state of `from` once more, and then `steps` */
     bool captured;
     const char *from, *to; /* snapshots */
     uint64_t seed;
@@ -86,12 +86,18 @@ static ls_status train(const struct run *r)
         p.adam[k] = ls_adam(ls, .learning_rate = 0.01f, .clipnorm = k ? 0.5f : 0);
         ls_call(p.model[k], p.x);
     }
-    if (r->from)
-        CHECK(ls_load_snapshot(&(ls_snapshot){.context = ls, .path = path_of(r->from), .models = p.model, .optimizers = p.adam}) ==
-                  LS_OK, "%s", ls_error_message(ls));
+    ls_snapshot from = {.context = ls, .path = r->from, .models = p.model, .optimizers = p.adam};
+    char start[128];
+    if (r->from) {
+        snprintf(start, sizeof start, "%s", path_of(r->from));
+        from.path = start;
+        CHECK(ls_load_snapshot(&from) == LS_OK, "%s", ls_error_message(ls));
+    }
     ls_function *function = r->captured ? ls_function_create(ls, step, &p, 1, 2) : NULL;
-    for (int i = 0; i < r->steps; i++)
+    for (int i = 0; i < r->again + r->steps; i++)
         LS_SCOPE(ls) {
+            if (r->again && i == r->again)
+                CHECK(ls_load_snapshot(&from) == LS_OK, "%s", ls_error_message(ls));
             ls_tensor out[2];
             if (function && i != 3) /* one step between two replays is eager */
                 ls_function_call(function, &p.x, out);
@@ -171,6 +177,50 @@ static void continued_otherwise(void)
     CHECK(train(&rest) == LS_OK, "every third of the rest");
     expect("a.lsr rest3.lsr", 0, "the 6 steps in both agree");
     expect("third.lsr rest3.lsr", 0, "agree");
+    for (int captured = 0; captured < 2; captured++) {
+        rest = (struct run){"twice.lsr,every=4", .steps = 7, .again = 3, .from = "snapshot", .captured = captured};
+        CHECK(train(&rest) == LS_OK, "the rest twice");
+        expect("a.lsr twice.lsr", 0, "the 4 steps in both agree"); /* 8 and 12 of each optimizer */
+        expect("a.lsr twice.lsr", 0, "\n20 steps of a.lsr are not in the other");
+    }
+}
+
+static size_t read_whole(const char *file, char *data, size_t size)
+{
+    FILE *f = fopen(path_of(file), "rb");
+    size_t length = f ? fread(data, 1, size - 1, f) : 0;
+    if (f)
+        fclose(f);
+    data[length] = '\0';
+    return length;
+}
+
+static void write_file(const char *file, const char *data, size_t size)
+{
+    FILE *f = fopen(path_of(file), "wb");
+    CHECK(f && fwrite(data, 1, size, f) == size, "cannot write");
+    fclose(f);
+}
+
+/* A run that was killed leaves a file without its end, perhaps in the middle of a line: the next one goes on behind it. */
+static void appended_to_a_torn_file(void)
+{
+    static char data[1 << 16];
+    CHECK(train(&(struct run){"start.lsr", .steps = 5, .to = "snapshot"}) == LS_OK, "start");
+    size_t size = read_whole("start.lsr", data, sizeof data);
+    struct run rest = {"torn.lsr,append", "reference:baseline", .steps = 7, .from = "snapshot"};
+    const size_t left[] = {0, 9, 30, size / 2, size - 40, size - 400};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        write_file("torn.lsr", data, left[i]);
+        CHECK(train(&rest) == LS_OK, "append to %zu bytes", left[i]);
+        expect("a.lsr torn.lsr", 0, "steps in both agree");
+        expect("a.lsr torn.lsr", 0, "torn.lsr: 14 steps on reference:baseline");
+    }
+    expect("a.lsr torn.lsr", 0, "torn.lsr: 8 steps on reference, ");
+    write_file("notes.lsr", "my notes\n", 9);
+    rest.receipt = "notes.lsr,append";
+    CHECK(train(&rest) == LS_FILE_ERROR, "appended to a foreign file");
+    CHECK(read_whole("notes.lsr", data, sizeof data) == 9, "a foreign file was changed");
 }
 
 static void on_another(const char *name)
@@ -202,48 +252,46 @@ static void parted(void)
     CHECK(train(&(struct run){"none.lsr", .steps = 0}) == LS_OK, "no step");
     expect("a.lsr none.lsr", 2, "none.lsr cannot be read");
     CHECK(train(&(struct run){"wrong.lsr,every=0", .steps = 1}) == LS_INVALID_ARGUMENT, "every=0");
+    CHECK(train(&(struct run){"wrong.lsr,evry=2", .steps = 1}) == LS_INVALID_ARGUMENT, "evry=2");
+    CHECK(train(&(struct run){"lost.lsr", "fault:lost=900,reference", .steps = 12}) != LS_OK, "a lost device");
+    expect("a.lsr lost.lsr", 2, "has no end");
+    CHECK(train(&(struct run){"verified.lsr", "verify:reference,reference:baseline", .steps = 3}) == LS_OK, "verify:");
+    expect("verified.lsr order.lsr", 1, "LOCKSTEP_BACKEND='verify:reference,fault:order,reference,bits'");
     CHECK(train(&(struct run){"/no/such/folder/x.lsr", .steps = 1}) == LS_FILE_ERROR, "a missing folder");
     if (access("/dev/full", W_OK) == 0)
         CHECK(train(&(struct run){"/dev/full", .steps = 3}) == LS_FILE_ERROR, "a full disk");
 }
 
-static void write_part(const char *data, size_t size)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/bad.lsr", folder);
-    FILE *f = fopen(path, "wb");
-    CHECK(f && fwrite(data, 1, size, f) == size, "cannot write");
-    fclose(f);
-}
-
 static void bad_files(void)
 {
     static char data[1 << 16], said[4000];
-    char path[128];
-    snprintf(path, sizeof path, "%s/a.lsr", folder);
-    FILE *f = fopen(path, "rb");
-    size_t size = f ? fread(data, 1, sizeof data, f) : 0;
-    fclose(f);
+    size_t size = read_whole("a.lsr", data, sizeof data);
     CHECK(size > 3000 && size < sizeof data, "the receipt has %zu bytes", size);
     for (size_t n = 0; n < size; n += 1 + n / 9) {
-        write_part(data, n);
+        write_file("bad.lsr", data, n);
         int status = compare("a.lsr bad.lsr", said, sizeof said);
         CHECK(status == 2 && strstr(said, "bad.lsr"), "%zu bytes: %d %s", n, status, said);
     }
     for (size_t n = 0; n < size; n += 1 + size / 40) {
         data[n] ^= 4;
-        write_part(data, size);
+        write_file("bad.lsr", data, size);
         data[n] ^= 4;
         int status = compare("a.lsr bad.lsr", said, sizeof said);
         CHECK(status == 2 && strstr(said, "bad.lsr"), "byte %zu changed: %d %s", n, status, said);
     }
-    write_part(data, size / 2);
+    char *line = strstr(data, "\nstep\t0\t5\t"), *next = line ? strchr(line + 1, '\n') : NULL;
+    CHECK(next != NULL, "no fifth step");
+    FILE *f = fopen(path_of("bad.lsr"), "wb");
+    CHECK(f && next && fwrite(data, (size_t)(line - data), 1, f) == 1 && fputs(next, f) >= 0 && fclose(f) == 0, "cannot write");
+    expect("a.lsr bad.lsr", 2, "some are missing");
+    write_file("bad.lsr", data, size / 2);
     expect("--partial a.lsr bad.lsr", 0, "in both agree");
     expect("a.lsr bad.lsr", 2, "cut off");
-    write_part("PK\3\4", 4);
+    write_file("bad.lsr", "PK\3\4", 4);
     expect("a.lsr bad.lsr", 2, "not a receipt");
     expect("a.lsr", 2, "two receipts");
     expect("a.lsr .", 2, "");
+    expect("a.lsr /dev/zero", 2, "not a receipt");
 }
 
 int main(int argc, char **argv)
@@ -261,6 +309,7 @@ int main(int argc, char **argv)
         ways();
         continued("reference", "reference:baseline", true);
         continued_otherwise();
+        appended_to_a_torn_file();
         parted();
         bad_files();
     }

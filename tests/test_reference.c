@@ -53,16 +53,7 @@ struct row {
 #define W_IWW(name, formula)                                                                       \
     static uint32_t name##_f(int a, uint32_t b, uint32_t c) { return formula; }                    \
     ROW_OF(name, name##_f((int)a_, b_, c_))
-#include "../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
+#include "elementwise_rows.h"
 #undef ROW_OF
 
 static const struct row rows[LS_ROW_COUNT] = {
@@ -75,16 +66,7 @@ static const struct row rows[LS_ROW_COUNT] = {
 #define I_FF(name, ...) {#name, INT, {FLOAT, FLOAT}, 2, name##_of},
 #define I_II(name, ...) {#name, INT, {INT, INT}, 2, name##_of},
 #define W_IWW(name, ...) {#name, EITHER, {INT, EITHER, EITHER}, 3, name##_of},
-#include "../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
+#include "elementwise_rows.h"
 };
 
 /* A map with its host arrays. input_elements: as many as the strides reach. */

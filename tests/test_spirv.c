@@ -346,7 +346,7 @@ int main(int argc, char **argv)
         struct module m = read_module(argv[i]);
         check_option_sets(m, argv[i]);
         check_specialized(m, argv[i]);
-        if (m.count < 1500 && ++damaged) /* one run per word */
+        if (m.count < 2200 && ++damaged) /* one run per word */
             check_damaged(m);
         free(m.words);
     }

@@ -18,19 +18,26 @@
 static char folder[] = "/tmp/lockstep-test-XXXXXX";
 static const char *tool;
 
-/* Runs `lockstep verify WORDS` in the folder; what it said stays until the next call. */
-static const char *verify(const char *words, int expected)
+/* Runs `lockstep WORDS` in the folder; what it said stays until the next call. */
+static const char *lockstep(const char *words, int expected)
 {
     static char said[1 << 20];
     char command[600];
-    snprintf(command, sizeof command, "cd %s && '%s' verify %s 2>&1", folder, tool, words);
+    snprintf(command, sizeof command, "cd %s && '%s' %s 2>&1", folder, tool, words);
     FILE *out = popen(command, "r");
     size_t length = out ? fread(said, 1, sizeof said - 1, out) : 0;
     said[length] = '\0';
     int status = out ? pclose(out) : -1;
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == expected, "verify %s: %#x, not %d:\n%.2000s", words, (unsigned)status,
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == expected, "%s: %#x, not %d:\n%.2000s", words, (unsigned)status,
           expected, said);
     return said;
+}
+
+static const char *verify(const char *words, int expected)
+{
+    char all[300];
+    snprintf(all, sizeof all, "verify %s", words);
+    return lockstep(all, expected);
 }
 
 static void expect(const char *words, int status, const char *first, const char *second)
@@ -73,6 +80,17 @@ static void without_drivers(void)
     unsetenv("OCL_ICD_VENDORS");
 }
 
+/* What was written of a difference is small, and differs again on the same device, but not on another. */
+static void replay(const char *device)
+{
+    char words[128];
+    snprintf(words, sizeof words, "--json %s", device);
+    verify(words, 1);
+    const char *said = lockstep("replay lockstep-verify-1.lsd", 1), *now = strstr(said, "now: "), *count = now ? strstr(now, " of ") : NULL;
+    CHECK(count && atoi(count + 4) <= 4, "%s: not small: %s", device, said);
+    CHECK(strstr(lockstep("replay lockstep-verify-1.lsd reference", 0), "the reference's bits"), "%s", device);
+}
+
 static void page(void)
 {
     static char text[1 << 20];
@@ -113,6 +131,10 @@ int main(int argc, char **argv)
     expect("fault:call=9,reference", 1, "cannot be verified", "planted");
     expect("fault:call=9,reference", 1, "nothing was compared", "");
     expect("--what", 2, "not understood", "");
+    replay("fault:unfused,reference");
+    replay("fault:tail,reference");
+    replay("fault:stale,reference");
+    replay("fault:flush,reference");
     page();
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);

@@ -18,6 +18,8 @@ static char folder[] = "/tmp/lockstep-test-XXXXXX";
 
 static void healthy(void) { check_healthy("vulkan"); }
 static void forked(void) { check_forked("vulkan"); }
+static void flushing(void) { check_environment("vulkan", FLUSHING); }
+static void upward(void) { check_environment("vulkan", UPWARD); }
 
 static void without_driver(void)
 {
@@ -382,6 +384,8 @@ int main(int argc, char **argv)
     apart(without_device, "no device");
     if (there_is("vulkan")) {
         apart(healthy, "a healthy device");
+        apart(flushing, "a host that flushes subnormals");
+        apart(upward, "a host that rounds up");
         apart(small_limits, "small limits");
         apart(caching, "the pipeline cache");
         apart(forked, "a forked child");

@@ -19,7 +19,7 @@ static const struct {
     const char *name;
     void (*run)(struct bench *b, ls_context *ls);
 } benchmarks[] = {{"gemm", bench_gemm}, {"conv", bench_conv}, {"mlp", bench_mlp}, {"eager", bench_eager}, {"fit", bench_fit},
-                  {"start", bench_start}};
+                  {"receipt", bench_receipt}, {"start", bench_start}};
 enum { BENCHMARKS = sizeof benchmarks / sizeof *benchmarks };
 
 double bench_now(void)
@@ -33,6 +33,12 @@ static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+double bench_middle(double *samples, size_t count)
+{
+    qsort(samples, count, sizeof *samples, by_size);
+    return count % 2 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2;
 }
 
 double bench_median(const struct bench *b, ls_context *ls, void (*job)(void *user), void *user)
@@ -49,10 +55,7 @@ double bench_median(const struct bench *b, ls_context *ls, void (*job)(void *use
         job(user);
         samples[count++] = bench_now() - begin;
     }
-    if (ls_error(ls) != LS_OK)
-        return NAN;
-    qsort(samples, count, sizeof *samples, by_size);
-    return count % 2 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2;
+    return ls_error(ls) == LS_OK ? bench_middle(samples, count) : NAN;
 }
 
 void bench_report(struct bench *b, ls_context *ls, const char *name, double median_s, double flop,
@@ -173,7 +176,7 @@ int bench_command(int argc, char **argv)
             if (++i == argc || !seconds_from(argv[i], &b.seconds))
                 return misuse("bench: --seconds needs a number above 0, up to 3600");
         } else {
-            return misuse("bench: \"%s\" is not understood; there are gemm, conv, mlp, eager, fit and start", argv[i]);
+            return misuse("bench: \"%s\" is not understood; there are gemm, conv, mlp, eager, fit, receipt and start", argv[i]);
         }
     }
     for (int i = 0; i < BENCHMARKS && !any; i++)

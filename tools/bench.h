@@ -27,6 +27,9 @@ double bench_now(void);
  * when the context has an error. */
 double bench_median(const struct bench *b, ls_context *ls, void (*job)(void *user), void *user);
 
+/** The median of `count` samples, at least one; sorts them. */
+double bench_middle(double *samples, size_t count);
+
 /** Prints one figure. `flop` 0: not counted in operations. */
 void bench_report(struct bench *b, ls_context *ls, const char *name, double median_s, double flop,
                   const struct bench_bits *bits);
@@ -50,6 +53,7 @@ void bench_conv(struct bench *b, ls_context *ls);
 void bench_mlp(struct bench *b, ls_context *ls);
 void bench_eager(struct bench *b, ls_context *ls);
 void bench_fit(struct bench *b, ls_context *ls);
+void bench_receipt(struct bench *b, ls_context *ls);
 void bench_start(struct bench *b, ls_context *ls);
 
 /* ---- The network of `mlp` and `start` (mlp.c) ---- */

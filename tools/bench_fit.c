@@ -5,7 +5,6 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
@@ -77,18 +76,6 @@ static double timed(void (*epoch)(struct trainer *t, ls_context *ls), struct tra
     return (bench_now() - begin) / STEPS;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *samples, size_t count)
-{
-    qsort(samples, count, sizeof *samples, by_size);
-    return count % 2 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2;
-}
-
 static void measure(struct bench *b, ls_context *ls, struct trainer *raw, struct trainer *fit)
 {
     struct bench_bits bits = {"equal"};
@@ -105,8 +92,8 @@ static void measure(struct bench *b, ls_context *ls, struct trainer *raw, struct
     ls_fingerprint_text one = ls_fingerprint_model(raw->model), other = ls_fingerprint_model(fit->model);
     if (strcmp(one.text, other.text) != 0)
         snprintf(bits.text, sizeof bits.text, "weights %s by the loop, %s by fit", one.text, other.text);
-    bench_report(b, ls, "raw_loop", median(raw->seconds, count), MLP_FLOP, &bits);
-    bench_report(b, ls, "fit", median(fit->seconds, count), MLP_FLOP, &bits);
+    bench_report(b, ls, "raw_loop", bench_middle(raw->seconds, count), MLP_FLOP, &bits);
+    bench_report(b, ls, "fit", bench_middle(fit->seconds, count), MLP_FLOP, &bits);
 }
 
 void bench_fit(struct bench *b, ls_context *ls)

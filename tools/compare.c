@@ -7,243 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "receipt_file.h"
+#include "receipt.h"
 #include "tool.h"
-
-struct fields {
-    char **at; /* into the file's text */
-    size_t count;
-};
-
-struct layout {
-    struct fields tensors;
-    const char *optimizer;
-};
-
-struct step {
-    struct layout *layout;
-    int64_t number;
-    size_t place; /* in the file: of two of the same number the later one counts */
-    struct fields digests;
-};
-
-struct receipt {
-    const char *path;
-    char *text;
-    const char *version, *canon, *device, *name, *driver, *class; /* of the last head */
-    struct layout **layouts; /* of all heads */
-    size_t layout_count, first_layout, layout_capacity;
-    struct step *steps;
-    size_t step_count, step_capacity;
-    char ***fields; /* of all lines */
-    size_t field_count, field_capacity;
-    bool ended;
-    long line;
-};
-
-static bool wrong(const struct receipt *r, const char *what)
-{
-    if (r->line > 0)
-        fprintf(stderr, "lockstep: compare: %s, line %ld: %s\n", r->path, r->line, what);
-    else
-        fprintf(stderr, "lockstep: compare: %s %s\n", r->path, what);
-    return false;
-}
-
-static bool grow(void **items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(*items, more * size);
-    if (!grown) {
-        fprintf(stderr, "lockstep: compare: no memory\n");
-        return false;
-    }
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
-/* ---- Reading ---- */
-
-static char *read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    char *text = NULL;
-    size_t capacity = 0;
-    *size = 0;
-    for (bool more = file != NULL; more;) {
-        char *grown = realloc(text, capacity = 2 * capacity + 65536);
-        if (!grown)
-            break;
-        text = grown;
-        size_t got = fread(text + *size, 1, capacity - *size - 1, file);
-        *size += got;
-        more = got > 0;
-    }
-    if (text)
-        text[*size] = '\0';
-    if (file)
-        fclose(file);
-    return text;
-}
-
-static void unescape(char *field)
-{
-    char *to = field;
-    for (; *field; field++) {
-        if (field[0] == '\\' && field[1])
-            *to++ = *++field == 't' ? '\t' : *field == 'n' ? '\n' : *field;
-        else
-            *to++ = *field;
-    }
-    *to = '\0';
-}
-
-/* Cuts the line into fields; the check, which is the last, is left out. */
-static bool split(char *line, struct fields *fields)
-{
-    size_t count = 0;
-    for (const char *c = line; *c; c++)
-        count += *c == '\t';
-    fields->at = malloc((count + 1) * sizeof *fields->at);
-    fields->count = 0;
-    if (!fields->at)
-        return false;
-    while (fields->count < count) {
-        char *tab = strchr(line, '\t');
-        *tab = '\0';
-        unescape(line);
-        fields->at[fields->count++] = line;
-        line = tab + 1;
-    }
-    return true;
-}
-
-static bool is_checked(const char *line, size_t length)
-{
-    char check[16];
-    if (length < 9 || line[length - 9] != '\t')
-        return false;
-    snprintf(check, sizeof check, "%08" PRIx32, ls_receipt_check(line, length - 9));
-    return memcmp(check, line + length - 8, 8) == 0;
-}
-
-static bool is_number(const char *text, int64_t *number)
-{
-    char *end;
-    *number = strtoll(text, &end, 10);
-    return *text && !*end;
-}
-
-static bool take_layout(struct receipt *r, const struct fields *f)
-{
-    int64_t number;
-    if (f->count < 3 || !is_number(f->at[1], &number) || number != (int64_t)(r->layout_count - r->first_layout))
-        return wrong(r, "a layout out of order");
-    if (!grow((void **)&r->layouts, r->layout_count, &r->layout_capacity, sizeof(struct layout *)))
-        return false;
-    struct layout *layout = malloc(sizeof *layout);
-    if (!layout)
-        return false;
-    *layout = (struct layout){{f->at + 3, f->count - 3}, f->at[2]};
-    r->layouts[r->layout_count++] = layout;
-    return true;
-}
-
-static bool take_step(struct receipt *r, const struct fields *f)
-{
-    int64_t layout, number;
-    if (f->count < 3 || !is_number(f->at[1], &layout) || !is_number(f->at[2], &number) || layout < 0 ||
-        layout >= (int64_t)(r->layout_count - r->first_layout))
-        return wrong(r, "a step of no layout");
-    struct layout *of = r->layouts[r->first_layout + (size_t)layout];
-    if (f->count - 3 != of->tensors.count)
-        return wrong(r, "a step with another number of digests than its layout has tensors");
-    if (!grow((void **)&r->steps, r->step_count, &r->step_capacity, sizeof *r->steps))
-        return false;
-    r->steps[r->step_count] = (struct step){of, number, r->step_count, {f->at + 3, f->count - 3}};
-    r->step_count++;
-    return true;
-}
-
-static bool take_line(struct receipt *r, struct fields *f)
-{
-    const char *kind = f->at[0];
-    r->ended = false;
-    if (strcmp(kind, "lockstep receipt") == 0 && f->count == 2) {
-        r->first_layout = r->layout_count;
-        return strcmp(f->at[1], "1") == 0 || wrong(r, "a receipt of a newer version of Lockstep");
-    }
-    if (strcmp(kind, "library") == 0 && f->count == 4) {
-        r->version = f->at[1];
-        r->canon = f->at[3];
-    } else if (strcmp(kind, "device") == 0 && f->count == 5) {
-        r->device = f->at[1];
-        r->name = f->at[2];
-        r->driver = f->at[3];
-        r->class = f->at[4];
-    } else if (strcmp(kind, "layout") == 0) {
-        return take_layout(r, f);
-    } else if (strcmp(kind, "step") == 0) {
-        return take_step(r, f);
-    } else if (strcmp(kind, "end") == 0) {
-        r->ended = true;
-    } else {
-        return wrong(r, "not a line of a receipt");
-    }
-    return true;
-}
-
-static bool load(struct receipt *r, const char *path, bool partial)
-{
-    static const char magic[] = "lockstep receipt\t";
-    size_t size;
-    *r = (struct receipt){.path = path};
-    r->text = read_file(path, &size);
-    if (!r->text)
-        return wrong(r, "cannot be read");
-    if (strncmp(r->text, magic, sizeof magic - 1) != 0)
-        return wrong(r, "is not a receipt of LOCKSTEP_RECEIPT");
-    char *end, *line = r->text;
-    for (r->line = 1; line < r->text + size; line = end + 1, r->line++) {
-        struct fields fields;
-        end = memchr(line, '\n', size - (size_t)(line - r->text));
-        if (!end && partial)
-            break;
-        if (!end)
-            return wrong(r, "the file is cut off here; --partial compares what there is");
-        *end = '\0';
-        if (strlen(line) != (size_t)(end - line) || !is_checked(line, (size_t)(end - line)))
-            return wrong(r, "the line is damaged");
-        if (!grow((void **)&r->fields, r->field_count, &r->field_capacity, sizeof *r->fields) || !split(line, &fields))
-            return false;
-        r->fields[r->field_count++] = fields.at;
-        if (!take_line(r, &fields))
-            return false;
-    }
-    r->line = 0;
-    if (!r->device || !r->version)
-        return wrong(r, "is cut off before its first step");
-    if (!r->ended && !partial)
-        return wrong(r, "has no end: it is cut off, or its program did not come to ls_close; --partial compares what there is");
-    return true;
-}
-
-static void unload(struct receipt *r)
-{
-    for (size_t i = 0; i < r->field_count; i++)
-        free(r->fields[i]);
-    for (size_t i = 0; i < r->layout_count; i++)
-        free(r->layouts[i]);
-    free(r->fields);
-    free(r->layouts);
-    free(r->steps);
-    free(r->text);
-}
-
-/* ---- Comparing ---- */
 
 static int by_number(const void *left, const void *right)
 {
@@ -317,25 +82,55 @@ static const struct pair *first_apart(const struct pair *pairs, size_t count)
     return first;
 }
 
-static void describe(const struct receipt *r, size_t steps)
+static const struct run *run_of(const struct receipt *r, const struct step *step) { return &r->runs[step->run]; }
+
+/* A line for each run that wrote some of the steps. */
+static void describe(const struct receipt *r, struct step *const *steps, size_t count)
 {
-    printf("%s: %zu step%s on %s, %s (%s), class %s; library %s, canon %s\n", r->path, steps, steps == 1 ? "" : "s",
-           r->device, r->name, r->driver, r->class, r->version, r->canon);
-    if (strcmp(r->class, "T") == 0)
-        printf("    a device of class T: its digests need not be those of any other device\n");
+    for (size_t i = 0; i < r->run_count; i++) {
+        const struct run *run = &r->runs[i];
+        size_t own = 0;
+        for (size_t k = 0; k < count; k++)
+            own += steps[k]->run == i;
+        if (own == 0 && (r->run_count > 1 || !run->class))
+            continue;
+        printf("%s: %zu step%s on %s, %s (%s), class %s; library %s, canon %s\n", r->path, own, own == 1 ? "" : "s",
+               run->device, run->name, run->driver, run->class, run->version, run->canon);
+        if (strcmp(run->class, "T") == 0)
+            printf("    a device of class T: its digests need not be those of any other device\n");
+    }
+}
+
+/* The device whose results a decorator passes on: "profile:D" and "verify:D,OTHER" are D. */
+static void plain_device(const char *words, char *device, size_t size)
+{
+    bool two = false;
+    for (bool more = true; more;) {
+        more = strncmp(words, "profile:", 8) == 0 || strncmp(words, "verify:", 7) == 0;
+        two = two || (more && words[0] == 'v');
+        words += more ? strcspn(words, ":") + 1 : 0;
+    }
+    size_t length = strcspn(words, ",");
+    if (strncmp(words, "fault:", 6) == 0 && words[length])
+        length += 1 + strcspn(words + length + 1, ",");
+    snprintf(device, size, "%.*s", two ? (int)length : (int)strlen(words), words);
 }
 
 /* What finds the primitive, by the devices that the heads name. */
-static void advise(const struct receipt *a, const struct receipt *b, int64_t step)
+static void advise(const struct run *a, const struct run *b, int64_t step)
 {
-    bool same = strcmp(a->device, b->device) == 0;
-    const char *other = !same ? b->device : strcmp(a->device, "reference") == 0 ? "reference:baseline" : "reference";
+    char device[256], other[256];
+    plain_device(a->device, device, sizeof device);
+    plain_device(b->device, other, sizeof other);
+    bool same = strcmp(device, other) == 0;
+    if (same)
+        snprintf(other, sizeof other, "%s", strcmp(device, "reference") == 0 ? "reference:baseline" : "reference");
     bool bounds = strcmp(a->class, "T") == 0 || strcmp(b->class, "T") == 0; /* else verify: would allow for them */
     printf("next: run the program again, from the start");
     if (step > 1)
         printf(" or from a state saved after step %" PRId64, step - 1);
     printf(", with LOCKSTEP_BACKEND='verify:%s,%s%s'%s: it stops at the first primitive that differs and names it\n",
-           a->device, other, bounds ? ",bits" : "", same ? ", on the machine of each receipt" : "");
+           device, other, bounds ? ",bits" : "", same ? ", on the machine of each receipt" : "");
 }
 
 static void tell(const struct receipt *a, const struct receipt *b, const struct pair *at, size_t before)
@@ -356,16 +151,20 @@ static void tell(const struct receipt *a, const struct receipt *b, const struct 
     printf(": %s, %s and %s\n", names->at[first], at->a->digests.at[first], at->b->digests.at[first]);
     printf("    %zu of its %zu tensors differ; %zu step%s before it agree\n", different, names->count, before,
            before == 1 ? "" : "s");
+    const struct run *run_a = run_of(a, at->a), *run_b = run_of(b, at->b);
     if (before == 0 && first == 0 && strncmp(names->at[0], "loss", 4) == 0)
         printf("    the first loss differs already: perhaps the data, the seed or the first weights are not the same\n");
-    advise(a, b, at->a->number);
+    advise(run_a, run_b, at->a->number);
 }
 
 static int judge(const struct receipt *a, const struct receipt *b, const struct pair *pairs, size_t count)
 {
     const struct pair *apart = first_apart(pairs, count);
     size_t before = 0;
-    if (strcmp(a->canon, b->canon) != 0 || count == 0) {
+    bool same_canon = true;
+    for (size_t i = 0; i < count; i++)
+        same_canon = same_canon && strcmp(run_of(a, pairs[i].a)->canon, run_of(b, pairs[i].b)->canon) == 0;
+    if (!same_canon || count == 0) {
         printf(count ? "they are of different versions of the arithmetic and cannot be compared\n"
                      : "they have no step in common\n");
         return EXIT_MISUSE;
@@ -380,6 +179,12 @@ static int judge(const struct receipt *a, const struct receipt *b, const struct 
     return 1;
 }
 
+static void tell_rest(const struct receipt *r, size_t steps)
+{
+    if (steps > 0)
+        printf("%zu step%s of %s %s not in the other\n", steps, steps == 1 ? "" : "s", r->path, steps == 1 ? "is" : "are");
+}
+
 static int compare(struct receipt *a, struct receipt *b)
 {
     size_t na, nb, count = 0;
@@ -389,9 +194,11 @@ static int compare(struct receipt *a, struct receipt *b)
     if (!pairs) {
         fprintf(stderr, "lockstep: compare: no memory\n");
     } else {
-        describe(a, na);
-        describe(b, nb);
+        describe(a, steps_a, na);
+        describe(b, steps_b, nb);
         result = judge(a, b, pairs, count);
+        tell_rest(a, na - count);
+        tell_rest(b, nb - count);
     }
     free(steps_a);
     free(steps_b);
@@ -415,8 +222,8 @@ int compare_command(int argc, char **argv)
     if (count != 2)
         return misuse("compare: two receipts are what it takes");
     struct receipt a = {NULL}, b = {NULL};
-    int result = load(&a, paths[0], partial) && load(&b, paths[1], partial) ? compare(&a, &b) : EXIT_MISUSE;
-    unload(&a);
-    unload(&b);
+    int result = receipt_load(&a, paths[0], partial) && receipt_load(&b, paths[1], partial) ? compare(&a, &b) : EXIT_MISUSE;
+    receipt_unload(&a);
+    receipt_unload(&b);
     return result;
 }

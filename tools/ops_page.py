@@ -384,7 +384,7 @@ def page():
           [[code(name), need.lower(), meaning,
             f"{len(runs[name])} ops" if len(runs[name]) > 24 else ", ".join(code(f[3:]) for f in runs[name]) or "none"]
            for name, need, meaning in primitives])
-    out.extend(["## Canonical functions", "", "`shaders/canon_functions.def`; see also docs/arithmetic.md.", ""])
+    out.extend(["## Canonical functions", "", "`shaders/canon_functions.def`; see also docs/canon.md.", ""])
     table(["function", "domain", "largest error in ulp"],
           [[code(name), domain, str(ulp)] for name, (domain, ulp) in canon.items()])
     return "\n".join(out).rstrip("\n") + "\n"

@@ -45,7 +45,8 @@ int replay_command(int argc, char **argv)
     printf("recorded from %s (%s) and %s (%s):\n%s\n", call.device[0], call.name[0], call.device[1], call.name[1],
            ls_call_differs(&call, LS_SAME_BITS, text, sizeof text) ? text : "the same bits");
     char words[64];
-    snprintf(words, sizeof words, "%s", argc == 3 ? argv[2] : call.device[0]);
+    int suspect = strcmp(call.device[0], "reference") == 0; /* which side to run again if none is named */
+    snprintf(words, sizeof words, "%s", argc == 3 ? argv[2] : call.device[suspect]);
     int result = 1;
     if (ls_device_open(words, &device, &message) != LS_OK || ls_device_open("reference", &reference, &message) != LS_OK)
         fprintf(stderr, "lockstep: replay: %s\n", message.text);

@@ -13,19 +13,6 @@ enum { DRAWS = 2 }; /* graphs of each op */
 
 static size_t row_cases(void) { return (size_t)graph_row_count() * DRAWS; }
 
-static ls_tensor upload(ls_context *ls, const struct node *n, const double *x)
-{
-    float f[MOST_ELEMENTS];
-    int32_t w[MOST_ELEMENTS];
-    uint8_t b[MOST_ELEMENTS];
-    for (int64_t i = 0; i < n->n; i++) {
-        f[i] = (float)x[i];
-        w[i] = (int32_t)x[i];
-        b[i] = x[i] != 0;
-    }
-    return ls_from_host(ls, n->dtype, n->shape, n->dtype == LS_FLOAT32 ? (void *)f : n->dtype == LS_INT32 ? (void *)w : b);
-}
-
 static ls_tensor evaluate(const struct graph *g, ls_tensor *value)
 {
     for (int i = 0; i < g->nodes; i++) {
@@ -57,7 +44,7 @@ static void run_graph(const struct graph *g, ls_context *ls, struct verify_resul
     for (int i = 0; i < g->nodes; i++) {
         if (g->node[i].row)
             continue;
-        value[i] = upload(ls, &g->node[i], g->value[i]);
+        value[i] = graph_upload(ls, &g->node[i], g->value[i]);
         if (g->node[i].dtype == LS_FLOAT32)
             source[sources++] = value[i];
     }

@@ -13,35 +13,28 @@
  *     fault:flush,<device>      subnormal results of elementwise programs become 0
  *     fault:stale,<device>      one elementwise program of five does not write: its results are what was there
  *
- * The last six are mutations: the conformance suite must notice each and name the op.
+ * The last six are mutations: the conformance suite must notice each and name the op. With a number, as in
+ * fault:tail=12,<device>, a mutation is at work in that training step only.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "decorator.h"
+#include "state.h"
 
 enum kind { FAIL_ALLOC, FAIL_CALL, LOSE, ORDER, UNFUSED, TAIL, BARRIER, FLUSH, STALE, KINDS };
 static const char *const kind_names[KINDS] = {"alloc", "call", "lost", "order", "unfused", "tail", "barrier", "flush", "stale"};
 
 struct fault_device {
-    struct ls_device base;
-    struct ls_device *inner;
+    struct ls_decorator d;
     enum kind kind;
-    long countdown;
+    long countdown, step; /* until a failure; the step of a mutation, from 1 on, or 0: all of them */
+    long steps;           /* that have ended */
     unsigned long sums, programs; /* calls that a mutation may be for */
 };
 
 static struct fault_device *fault_of(struct ls_device *device) { return (struct fault_device *)device; }
-
-/* What the inner device said is what this one says. */
-static ls_status pass(struct fault_device *f, ls_status status)
-{
-    if (status != LS_OK)
-        f->base.message = f->inner->message;
-    f->base.lost |= f->inner->lost;
-    return status;
-}
 
 static bool is_due(struct fault_device *f, enum kind kind)
 {
@@ -60,30 +53,30 @@ static ls_status fault_open(const char *which, struct ls_device **device, struct
         struct fault_device *f = calloc(1, sizeof *f);
         if (!f)
             return LS_OUT_OF_MEMORY;
-        ls_status status = ls_device_open(comma + 1, &f->inner, message);
+        ls_status status = ls_decorate(&f->d, &ls_fault_backend, comma + 1, message);
         if (status != LS_OK) {
             free(f);
             return status;
         }
-        f->base.backend = &ls_fault_backend;
-        f->base.info = f->inner->info;
-        snprintf(f->base.info.device, sizeof f->base.info.device, "fault:%.40s", which);
+        snprintf(f->d.base.info.device, sizeof f->d.base.info.device, "fault:%.40s", which);
         if (kind >= ORDER)
-            snprintf(f->base.info.exactness, sizeof f->base.info.exactness, "untested");
+            snprintf(f->d.base.info.exactness, sizeof f->d.base.info.exactness, "untested");
         f->kind = (enum kind)kind;
-        f->countdown = which[length] == '=' ? strtol(which + length + 1, NULL, 10) : 1;
-        *device = &f->base;
+        long number = which[length] == '=' ? strtol(which + length + 1, NULL, 10) : 0;
+        f->countdown = number ? number : 1;
+        f->step = number;
+        *device = &f->d.base;
         return LS_OK;
     }
     snprintf(message->text, sizeof message->text, "fault:%s: expected alloc=N, call=N, lost=N, order, unfused, tail, "
-             "barrier, flush or stale, then a comma and a device", which ? which : "");
+             "barrier, flush or stale, the last six perhaps with =STEP, then a comma and a device", which ? which : "");
     return LS_NOT_FOUND;
 }
 
 static void fault_close(struct ls_device *device)
 {
     struct fault_device *f = fault_of(device);
-    f->inner->backend->close(f->inner);
+    f->d.inner->backend->close(f->d.inner);
     free(f);
 }
 
@@ -91,41 +84,16 @@ static ls_status fault_create(struct ls_device *device, size_t bytes, struct ls_
 {
     struct fault_device *f = fault_of(device);
     if (is_due(f, FAIL_ALLOC)) {
-        snprintf(f->base.message.text, sizeof f->base.message.text, "planted allocation failure");
+        snprintf(f->d.base.message.text, sizeof f->d.base.message.text, "planted allocation failure");
         return LS_OUT_OF_MEMORY;
     }
-    return pass(f, f->inner->backend->create(f->inner, bytes, buffer));
+    return ls_decorator_create(device, bytes, buffer);
 }
 
-static void fault_destroy(struct ls_device *device, struct ls_buffer *buffer)
+static void fault_step(struct ls_device *device)
 {
-    struct fault_device *f = fault_of(device);
-    f->inner->backend->destroy(f->inner, buffer);
-}
-
-static ls_status fault_write(struct ls_device *device, struct ls_buffer *buffer, size_t offset, const void *data,
-                             size_t bytes)
-{
-    struct fault_device *f = fault_of(device);
-    return pass(f, f->inner->backend->write(f->inner, buffer, offset, data, bytes));
-}
-
-static ls_status fault_read(struct ls_device *device, struct ls_buffer *buffer, size_t offset, void *data, size_t bytes)
-{
-    struct fault_device *f = fault_of(device);
-    return pass(f, f->inner->backend->read(f->inner, buffer, offset, data, bytes));
-}
-
-static ls_status fault_finish(struct ls_device *device)
-{
-    struct fault_device *f = fault_of(device);
-    return pass(f, f->inner->backend->finish(f->inner));
-}
-
-static ls_status fault_fault(struct ls_device *device, struct ls_fault *fault)
-{
-    struct fault_device *f = fault_of(device);
-    return f->inner->backend->fault ? pass(f, f->inner->backend->fault(f->inner, fault)) : LS_OK;
+    fault_of(device)->steps++;
+    ls_decorator_step(device);
 }
 
 /* ---- Mutations: on the host, between a read and a write ---- */
@@ -133,7 +101,7 @@ static ls_status fault_fault(struct ls_device *device, struct ls_fault *fault)
 static float *fetch(struct fault_device *f, struct ls_buffer *buffer, int64_t elements)
 {
     float *data = malloc((size_t)elements * sizeof *data + 1);
-    if (data && f->inner->backend->read(f->inner, buffer, 0, data, (size_t)elements * sizeof *data) != LS_OK) {
+    if (data && f->d.inner->backend->read(f->d.inner, buffer, 0, data, (size_t)elements * sizeof *data) != LS_OK) {
         free(data);
         return NULL;
     }
@@ -154,7 +122,7 @@ static ls_status backwards(struct fault_device *f, const struct ls_reduce_args *
         }
     }
     if (status == LS_OK)
-        status = f->inner->backend->write(f->inner, a->dst, 0, dst, (size_t)(a->outer * a->inner) * sizeof *dst);
+        status = f->d.inner->backend->write(f->d.inner, a->dst, 0, dst, (size_t)(a->outer * a->inner) * sizeof *dst);
     free(src);
     free(dst);
     return status;
@@ -178,7 +146,7 @@ static ls_status unfused(struct fault_device *f, const struct ls_gemm_args *g)
         }
     }
     if (status == LS_OK)
-        status = f->inner->backend->write(f->inner, g->c, 0, c, (size_t)(g->m * g->n) * sizeof *c);
+        status = f->d.inner->backend->write(f->d.inner, g->c, 0, c, (size_t)(g->m * g->n) * sizeof *c);
     free(a);
     free(b);
     free(c);
@@ -187,17 +155,17 @@ static ls_status unfused(struct fault_device *f, const struct ls_gemm_args *g)
 
 static ls_status without_tail(struct fault_device *f, const struct ls_map_args *a)
 {
-    ls_status status = f->inner->backend->map(f->inner, a);
+    ls_status status = f->d.inner->backend->map(f->d.inner, a);
     if (status == LS_OK && a->output[0].dtype == LS_FLOAT32 && a->n > 1) {
         const uint32_t seven = 0x40e00000u;
-        status = f->inner->backend->write(f->inner, a->output[0].buffer, (size_t)(a->n - 1) * 4, &seven, 4);
+        status = f->d.inner->backend->write(f->d.inner, a->output[0].buffer, (size_t)(a->n - 1) * 4, &seven, 4);
     }
     return status;
 }
 
 static ls_status before_the_barrier(struct fault_device *f, const struct ls_reduce_args *a)
 {
-    ls_status status = f->inner->backend->reduce(f->inner, a);
+    ls_status status = f->d.inner->backend->reduce(f->d.inner, a);
     if (status != LS_OK || f->sums++ % 3 != 0)
         return status;
     float *src = fetch(f, a->src, a->outer * a->r), *dst = fetch(f, a->dst, a->outer);
@@ -206,7 +174,7 @@ static ls_status before_the_barrier(struct fault_device *f, const struct ls_redu
         for (int64_t k = 0; k < a->r; k += 2)
             dst[o] += src[o * a->r + k];
     }
-    status = src && dst ? f->inner->backend->write(f->inner, a->dst, 0, dst, (size_t)a->outer * sizeof *dst)
+    status = src && dst ? f->d.inner->backend->write(f->d.inner, a->dst, 0, dst, (size_t)a->outer * sizeof *dst)
                         : LS_OUT_OF_MEMORY;
     free(src);
     free(dst);
@@ -215,7 +183,7 @@ static ls_status before_the_barrier(struct fault_device *f, const struct ls_redu
 
 static ls_status flushed(struct fault_device *f, const struct ls_map_args *a)
 {
-    ls_status status = f->inner->backend->map(f->inner, a);
+    ls_status status = f->d.inner->backend->map(f->d.inner, a);
     for (int i = 0; i < a->outputs && status == LS_OK; i++) {
         float *data = a->output[i].dtype == LS_FLOAT32 ? fetch(f, a->output[i].buffer, a->n) : NULL;
         for (int64_t k = 0; data && k < a->n; k++) {
@@ -225,22 +193,40 @@ static ls_status flushed(struct fault_device *f, const struct ls_map_args *a)
             memcpy(&data[k], &bits, sizeof bits);
         }
         if (data)
-            status = f->inner->backend->write(f->inner, a->output[i].buffer, 0, data, (size_t)a->n * sizeof *data);
+            status = f->d.inner->backend->write(f->d.inner, a->output[i].buffer, 0, data, (size_t)a->n * sizeof *data);
         free(data);
     }
     return status;
 }
 
-static ls_status mutated_map(struct fault_device *f, const struct ls_map_args *a)
+static ls_status stale(struct fault_device *f, const struct ls_map_args *a)
 {
-    if (f->kind == STALE)
-        return a->output[0].dtype == LS_FLOAT32 && f->programs++ % 5 == 0 ? LS_OK : f->inner->backend->map(f->inner, a);
-    return f->kind == FLUSH ? flushed(f, a) : without_tail(f, a);
+    return a->output[0].dtype == LS_FLOAT32 && f->programs++ % 5 == 0 ? LS_OK : f->d.inner->backend->map(f->d.inner, a);
 }
 
-static ls_status mutated_reduce(struct fault_device *f, const struct ls_reduce_args *a)
+/* Runs a call wrongly, if this is one that the mutation is for. */
+static bool mutates(struct fault_device *f, enum ls_prim prim, const void *args, ls_status *status)
 {
-    return f->kind == ORDER ? backwards(f, a) : before_the_barrier(f, a);
+    const struct ls_reduce_args *reduce = args;
+    const struct ls_gemm_args *gemm = args;
+    bool sums = prim == LS_PRIM_reduce && reduce->op == LS_REDUCE_SUM && reduce->dtype == LS_FLOAT32, map = prim == LS_PRIM_map;
+    if (f->step != 0 && f->steps + 1 != f->step)
+        return false;
+    if (f->kind == ORDER && sums)
+        *status = backwards(f, args);
+    else if (f->kind == BARRIER && sums && reduce->inner == 1)
+        *status = before_the_barrier(f, args);
+    else if (f->kind == UNFUSED && prim == LS_PRIM_gemm && gemm->batch == 1 && !gemm->bias && gemm->activation == LS_ROW_NONE)
+        *status = unfused(f, args);
+    else if (f->kind == TAIL && map)
+        *status = without_tail(f, args);
+    else if (f->kind == FLUSH && map)
+        *status = flushed(f, args);
+    else if (f->kind == STALE && map)
+        *status = stale(f, args);
+    else
+        return false;
+    return true;
 }
 
 /* ---- The primitives: counted, then passed on ---- */
@@ -248,49 +234,15 @@ static ls_status mutated_reduce(struct fault_device *f, const struct ls_reduce_a
 static ls_status before(struct fault_device *f)
 {
     if (is_due(f, FAIL_CALL)) {
-        snprintf(f->base.message.text, sizeof f->base.message.text, "planted call failure");
+        snprintf(f->d.base.message.text, sizeof f->d.base.message.text, "planted call failure");
         return LS_DEVICE_ERROR;
     }
     if (is_due(f, LOSE)) {
-        snprintf(f->base.message.text, sizeof f->base.message.text, "planted loss of the device");
-        f->base.lost = true;
+        snprintf(f->d.base.message.text, sizeof f->d.base.message.text, "planted loss of the device");
+        f->d.base.lost = true;
     }
-    return f->base.lost ? LS_DEVICE_LOST : LS_OK;
+    return f->d.base.lost ? LS_DEVICE_LOST : LS_OK;
 }
-
-#define MUTATED_fill(f, a) false
-#define MUTATED_copy_nd(f, a) false
-#define MUTATED_conv(f, a) false
-#define MUTATED_pool(f, a) false
-#define MUTATED_gather(f, a) false
-#define MUTATED_scatter_add(f, a) false
-#define MUTATED_scan(f, a) false
-#define MUTATED_sort(f, a) false
-#define MUTATED_random(f, a) false
-#define MUTATED_digest(f, a) false
-#define MUTATED_softmax(f, a) false
-#define MUTATED_sparse_xent(f, a) false
-#define MUTATED_map(f, a) ((f)->kind == TAIL || (f)->kind == FLUSH || (f)->kind == STALE)
-#define MUTATED_reduce(f, a)                                                                       \
-    ((a)->op == LS_REDUCE_SUM && (a)->dtype == LS_FLOAT32 &&                                       \
-     ((f)->kind == ORDER || ((f)->kind == BARRIER && (a)->inner == 1)))
-#define MUTATED_gemm(f, a)                                                                         \
-    ((f)->kind == UNFUSED && (a)->batch == 1 && !(a)->bias && (a)->activation == LS_ROW_NONE)
-#define MUTATION_map(f, a) mutated_map(f, a)
-#define MUTATION_reduce(f, a) mutated_reduce(f, a)
-#define MUTATION_gemm(f, a) unfused(f, a)
-#define MUTATION_fill(f, a) LS_OK
-#define MUTATION_copy_nd(f, a) LS_OK
-#define MUTATION_conv(f, a) LS_OK
-#define MUTATION_pool(f, a) LS_OK
-#define MUTATION_gather(f, a) LS_OK
-#define MUTATION_scatter_add(f, a) LS_OK
-#define MUTATION_scan(f, a) LS_OK
-#define MUTATION_sort(f, a) LS_OK
-#define MUTATION_random(f, a) LS_OK
-#define MUTATION_digest(f, a) LS_OK
-#define MUTATION_softmax(f, a) LS_OK
-#define MUTATION_sparse_xent(f, a) LS_OK
 
 #define PRIM(name, need, meaning)                                                                  \
     static ls_status fault_##name(struct ls_device *device, const struct ls_##name##_args *args)   \
@@ -299,9 +251,10 @@ static ls_status before(struct fault_device *f)
         ls_status status = before(f);                                                              \
         if (status != LS_OK)                                                                       \
             return status;                                                                         \
-        if (MUTATED_##name(f, args))                                                               \
-            return pass(f, MUTATION_##name(f, args));                                              \
-        return f->inner->backend->name ? pass(f, f->inner->backend->name(f->inner, args)) : LS_UNSUPPORTED; \
+        if (mutates(f, LS_PRIM_##name, args, &status))                                             \
+            return ls_decorator_pass(&f->d, status);                                               \
+        struct ls_device *inner = f->d.inner;                                                      \
+        return inner->backend->name ? ls_decorator_pass(&f->d, inner->backend->name(inner, args)) : LS_UNSUPPORTED; \
     }
 #include "prims.def"
 #undef PRIM
@@ -311,11 +264,12 @@ const struct ls_backend ls_fault_backend = {
     .open = fault_open,
     .close = fault_close,
     .create = fault_create,
-    .destroy = fault_destroy,
-    .write = fault_write,
-    .read = fault_read,
-    .finish = fault_finish,
-    .fault = fault_fault,
+    .destroy = ls_decorator_destroy,
+    .write = ls_decorator_write,
+    .read = ls_decorator_read,
+    .finish = ls_decorator_finish,
+    .fault = ls_decorator_fault,
+    .step = fault_step,
 #define PRIM(name, need, meaning) .name = fault_##name,
 #include "prims.def"
 #undef PRIM

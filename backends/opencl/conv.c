@@ -4,26 +4,23 @@
  * patches is never whole: it exists by tiles in local memory, and no pass allocates anything.
  */
 #include "opencl.h"
+#include "tiles.h"
 
-enum {
-    ROWS = 8,     /* of a wide work-item's tile */
-    PER_ITEM = 4, /* rows and columns of an item where groups share tiles */
-};
+enum { ROWS = 8 }; /* of a wide work-item's tile */
 
 /* What a kernel is compiled for. */
 struct variant {
     bool wide;
-    unsigned panel; /* columns of a wide tile */
-    unsigned side;  /* of a group, else */
+    unsigned panel;             /* columns of a wide tile */
+    const struct ls_tile *tile; /* that a group shares, else */
 };
 
-static struct variant variant_of(const struct ls_cl_device *device, int64_t n)
+static struct variant variant_of(const struct ls_cl_device *device, int64_t m, int64_t n, int64_t groups)
 {
-    struct variant variant = {.panel = n <= 16 ? 16 : 32, .side = 16};
+    struct variant variant = {.panel = n <= 16 ? 16 : 32};
     cl_ulong needed = (cl_ulong)LS_CHAIN_BLOCK * (variant.panel + ROWS) * sizeof(float);
     variant.wide = device->wide && device->local_memory >= needed;
-    while (variant.side * variant.side > device->max_group)
-        variant.side /= 2;
+    variant.tile = ls_cl_tile(device, m, n, groups);
     return variant;
 }
 
@@ -34,7 +31,7 @@ static ls_status find_kernel(struct ls_cl_device *device, const struct ls_conv_a
     bool bias = args->bias != NULL, activation = args->activation != LS_ROW_NONE;
     ls_cl_key_add(&key, LS_CL_CONV);
     ls_cl_key_add(&key, (unsigned)args->pass | (bias ? 4u : 0u) | (variant->wide ? 8u : 0u));
-    ls_cl_key_add(&key, variant->wide ? variant->panel : variant->side);
+    ls_cl_key_add(&key, variant->wide ? variant->panel : (unsigned)(variant->tile - ls_tiles));
     ls_cl_key_add(&key, args->activation & 255u);
     ls_cl_key_add(&key, args->activation >> 8);
     *kernel = ls_cl_find(device, &key);
@@ -44,11 +41,13 @@ static ls_status find_kernel(struct ls_cl_device *device, const struct ls_conv_a
     struct ls_cl_source source = {.primitive = "conv", .entry = "conv", .file = ls_cl_file_gemm};
     if (activation)
         ls_cl_add_row(&source, args->activation);
+    if (variant->wide)
+        ls_cl_add(&source.text, "#define LS_GEMM_WIDE 1\n#define ROWS %d\n#define PANEL %u\n", ROWS, variant->panel);
+    else
+        ls_cl_add_tile(&source, variant->tile);
     ls_cl_add(&source.text,
-              "#define LS_CONV 1\n#define LS_PASS %d\n#define LS_GEMM_WIDE %d\n#define ROWS %d\n"
-              "#define PANEL %u\n#define SIDE %u\n#define LS_BIAS %d\n#define LS_ACTIVATION(x) %s%s(x)\n%s",
-              (int)args->pass, variant->wide, ROWS, variant->panel, variant->side, bias,
-              activation ? "row_" : "", activation ? ls_cl_row_name(args->activation) : "",
+              "#define LS_CONV 1\n#define LS_PASS %d\n#define LS_BIAS %d\n#define LS_ACTIVATION(x) %s%s(x)\n%s",
+              (int)args->pass, bias, activation ? "row_" : "", activation ? ls_cl_row_name(args->activation) : "",
               ls_cl_file_conv);
     return ls_cl_build(device, &key, &source, kernel);
 }
@@ -92,7 +91,7 @@ ls_status ls_cl_conv(struct ls_device *base, const struct ls_conv_args *args)
     int64_t m = args->pass == LS_CONV_KERNEL ? patch : windows;
     int64_t k = args->pass == LS_CONV_KERNEL ? windows : patch;
     int64_t n = back ? args->channels : args->filters;
-    struct variant variant = variant_of(device, n);
+    struct variant variant = variant_of(device, m, n, args->groups);
     const struct ls_cl_kernel *kernel;
     ls_status status = find_kernel(device, args, &variant, &kernel);
     if (status != LS_OK)
@@ -119,7 +118,7 @@ ls_status ls_cl_conv(struct ls_device *base, const struct ls_conv_args *args)
         size_t groups[3] = {(size_t)panels, (size_t)((m + rows - 1) / rows), (size_t)args->groups};
         return ls_cl_run(&launch, 3, groups, (size_t[3]){1, 1, 1});
     }
-    size_t tile = (size_t)variant.side * PER_ITEM;
-    size_t groups[3] = {((size_t)n + tile - 1) / tile, ((size_t)m + tile - 1) / tile, (size_t)args->groups};
-    return ls_cl_run(&launch, 3, groups, (size_t[3]){variant.side, variant.side, 1});
+    const struct ls_tile *tile = variant.tile;
+    size_t groups[3] = {(size_t)ls_tile_columns(tile, n), (size_t)ls_tile_rows(tile, m), (size_t)args->groups};
+    return ls_cl_run(&launch, 3, groups, (size_t[3]){tile->x, tile->y, 1});
 }

@@ -444,8 +444,7 @@ static ls_status take_fault(struct ls_device *base, struct ls_fault *fault)
     return LS_OK;
 }
 
-const struct ls_backend ls_opencl_backend = {
-    .name = "opencl",
+static const struct ls_backend unguarded = {
     .list = list,
     .open = open_device,
     .close = close_device,
@@ -459,3 +458,5 @@ const struct ls_backend ls_opencl_backend = {
 #include "prims.def"
 #undef PRIM
 };
+#define BACKEND opencl
+#include "guarded_backend.h"

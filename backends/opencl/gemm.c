@@ -3,19 +3,31 @@
  * gemm by our own kernels, which are the definition on this backend; see also clblast.c.
  */
 #include "opencl.h"
+#include "tiles.h"
 
-enum {
-    ROWS = 8,    /* of a wide work-item's tile, unless there is only one */
-    PER_ITEM = 4 /* rows and columns of an item where groups share tiles */
-};
+enum { ROWS = 8 }; /* of a wide work-item's tile, unless there is only one */
 
 /* What a kernel is compiled for. */
 struct variant {
     bool wide;
     unsigned rows, panel; /* of a wide tile */
-    unsigned side;        /* of a group, else */
+    const struct ls_tile *tile; /* that a group shares, else */
     unsigned bias;        /* 0: none, 1: by column, 2: one number */
 };
+
+const struct ls_tile *ls_cl_tile(const struct ls_cl_device *device, int64_t m, int64_t n, int64_t batch)
+{
+    struct ls_tile_limits limits = {device->max_group, device->local_memory, device->base.info.compute_units};
+    return ls_tile_choose(&limits, m, n, batch);
+}
+
+void ls_cl_add_tile(struct ls_cl_source *source, const struct ls_tile *tile)
+{
+    ls_cl_add(&source->text,
+              "#define LS_GEMM_WIDE 0\n#define ITEMS_X %u\n#define ITEMS_Y %u\n#define PER_ROWS %u\n"
+              "#define PER_COLUMNS %u\n#define DEPTH %u\n",
+              tile->x, tile->y, tile->rows, tile->columns, tile->depth);
+}
 
 static struct variant variant_of(const struct ls_cl_device *device, const struct ls_gemm_args *args,
                                  unsigned bias)
@@ -25,9 +37,7 @@ static struct variant variant_of(const struct ls_cl_device *device, const struct
     variant.rows = args->m == 1 ? 1 : ROWS;
     cl_ulong needed = (cl_ulong)LS_CHAIN_BLOCK * variant.panel * sizeof(float);
     variant.wide = device->wide && device->local_memory >= needed;
-    variant.side = 16;
-    while (variant.side * variant.side > device->max_group)
-        variant.side /= 2;
+    variant.tile = ls_cl_tile(device, args->m, args->n, args->batch);
     return variant;
 }
 
@@ -38,7 +48,7 @@ static ls_status find_kernel(struct ls_cl_device *device, const struct ls_gemm_a
     ls_cl_key_add(&key, LS_CL_GEMM);
     ls_cl_key_add(&key, (args->trans_a ? 1u : 0u) | (args->trans_b ? 2u : 0u) |
                             variant->bias << 2 | (variant->wide ? 16u : 0u));
-    ls_cl_key_add(&key, variant->wide ? variant->panel + variant->rows : variant->side);
+    ls_cl_key_add(&key, variant->wide ? variant->panel + variant->rows : (unsigned)(variant->tile - ls_tiles));
     ls_cl_key_add(&key, args->activation & 255u);
     ls_cl_key_add(&key, args->activation >> 8);
     *kernel = ls_cl_find(device, &key);
@@ -49,12 +59,14 @@ static ls_status find_kernel(struct ls_cl_device *device, const struct ls_gemm_a
     struct ls_cl_source source = {.primitive = "gemm", .entry = "gemm", .file = ls_cl_file_gemm};
     if (activation)
         ls_cl_add_row(&source, args->activation);
+    if (variant->wide)
+        ls_cl_add(&source.text, "#define LS_GEMM_WIDE 1\n#define ROWS %u\n#define PANEL %u\n", variant->rows, variant->panel);
+    else
+        ls_cl_add_tile(&source, variant->tile);
     ls_cl_add(&source.text,
-              "#define LS_CONV 0\n#define LS_GEMM_WIDE %d\n#define ROWS %u\n#define PANEL %u\n#define SIDE %u\n"
-              "#define LS_TRANS_A %d\n#define LS_TRANS_B %d\n#define LS_BIAS %u\n"
+              "#define LS_CONV 0\n#define LS_TRANS_A %d\n#define LS_TRANS_B %d\n#define LS_BIAS %u\n"
               "#define LS_ACTIVATION(x) %s%s(x)\n",
-              variant->wide, variant->rows, variant->panel, variant->side, args->trans_a,
-              args->trans_b, variant->bias, activation ? "row_" : "",
+              args->trans_a, args->trans_b, variant->bias, activation ? "row_" : "",
               activation ? ls_cl_row_name(args->activation) : "");
     return ls_cl_build(device, &key, &source, kernel);
 }
@@ -120,10 +132,9 @@ ls_status ls_cl_gemm_own(struct ls_cl_device *device, const struct ls_gemm_args 
                             (size_t)args->batch};
         return ls_cl_run(&launch, 3, groups, (size_t[3]){1, 1, 1});
     }
-    size_t tile = (size_t)variant.side * PER_ITEM;
-    size_t groups[3] = {((size_t)args->n + tile - 1) / tile, ((size_t)args->m + tile - 1) / tile,
-                        (size_t)args->batch};
-    return ls_cl_run(&launch, 3, groups, (size_t[3]){variant.side, variant.side, 1});
+    const struct ls_tile *tile = variant.tile;
+    size_t groups[3] = {(size_t)ls_tile_columns(tile, args->n), (size_t)ls_tile_rows(tile, args->m), (size_t)args->batch};
+    return ls_cl_run(&launch, 3, groups, (size_t[3]){tile->x, tile->y, 1});
 }
 
 ls_status ls_cl_gemm(struct ls_device *base, const struct ls_gemm_args *args)

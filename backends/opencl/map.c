@@ -29,16 +29,7 @@ static const struct row rows[LS_ROW_COUNT] = {
 #define I_FF(name, formula) {#name, #formula, "FF", 'I'},
 #define I_II(name, formula) {#name, #formula, "II", 'I'},
 #define W_IWW(name, formula) {#name, #formula, "IWW", 'W'},
-#include "../../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
+#include "elementwise_rows.h"
 };
 
 static const char *type_name(char type)

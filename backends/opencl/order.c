@@ -3,6 +3,7 @@
  * scan: one item per column. sort: passes of a sorting network that takes rows of any length.
  */
 #include "opencl.h"
+#include "tiles.h"
 
 static ls_status find_kernel(struct ls_cl_device *device, bool sort, bool ints, unsigned variant,
                              size_t group, const struct ls_cl_kernel **kernel)
@@ -52,18 +53,18 @@ ls_status ls_cl_scan(struct ls_device *base, const struct ls_scan_args *args)
 }
 
 static ls_status run_pass(struct ls_cl_device *device, const struct ls_cl_kernel *kernel,
-                          const struct ls_sort_args *args, int64_t p, int64_t rest, int64_t distance)
+                          const struct ls_sort_args *args, const struct ls_sort_pass *pass)
 {
     size_t group = group_of(device);
-    int64_t pairs = args->outer * (args->r - distance);
+    int64_t pairs = args->outer * (args->r - pass->distance);
     struct ls_cl_launch launch = ls_cl_begin(device, kernel);
     ls_cl_pass_buffer(&launch, args->src);
     ls_cl_pass_buffer(&launch, args->dst);
     ls_cl_pass_long(&launch, pairs);
     ls_cl_pass_long(&launch, args->r);
-    ls_cl_pass_int(&launch, (cl_int)p);
-    ls_cl_pass_int(&launch, (cl_int)rest);
-    ls_cl_pass_int(&launch, (cl_int)distance);
+    ls_cl_pass_int(&launch, (cl_int)pass->bit);
+    ls_cl_pass_int(&launch, (cl_int)pass->rest);
+    ls_cl_pass_int(&launch, (cl_int)pass->distance);
     return ls_cl_run(&launch, 1, (size_t[3]){((size_t)pairs + group - 1) / group, 1, 1},
                      (size_t[3]){group, 1, 1});
 }
@@ -74,20 +75,8 @@ ls_status ls_cl_sort(struct ls_device *base, const struct ls_sort_args *args)
     const struct ls_cl_kernel *kernel;
     ls_status status = find_kernel(device, true, args->dtype == LS_INT32, args->descending,
                                    group_of(device), &kernel);
-    if (status == LS_OK)
-        status = run_pass(device, kernel, args, 0, 0, 0);
-    int64_t top = 1; /* the largest power of two below r */
-    while (2 * top < args->r)
-        top *= 2;
-    for (int64_t p = args->r > 1 ? top : 0; p > 0 && status == LS_OK; p /= 2) {
-        int64_t rest = 0, distance = p;
-        for (int64_t q = top; status == LS_OK; q /= 2) {
-            status = run_pass(device, kernel, args, p, rest, distance);
-            if (q == p)
-                break;
-            distance = q - p;
-            rest = p;
-        }
-    }
+    struct ls_sort_pass pass = {0};
+    while (status == LS_OK && ls_sort_next(args->r, &pass))
+        status = run_pass(device, kernel, args, &pass);
     return status;
 }

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "decorator.h"
 #include "dump.h"
 #include "env.h"
 #include "profile.h"
 
 struct profile_device {
-    struct ls_device base;
-    struct ls_device *inner;
+    struct ls_decorator d;
     struct profile profile;
     double opened;
 };
@@ -23,14 +23,6 @@ struct profile_device {
 extern const struct ls_backend ls_profile_backend;
 
 static struct profile_device *profile_of(struct ls_device *device) { return (struct profile_device *)device; }
-
-static ls_status pass(struct profile_device *p, ls_status status)
-{
-    if (status != LS_OK)
-        p->base.message = p->inner->message;
-    p->base.lost |= p->inner->lost;
-    return status;
-}
 
 static double now(void)
 {
@@ -44,17 +36,15 @@ static ls_status profile_open(const char *which, struct ls_device **device, stru
     struct profile_device *p = calloc(1, sizeof *p);
     if (!p)
         return LS_OUT_OF_MEMORY;
-    ls_status status = ls_device_open(which && *which ? which : "auto", &p->inner, message);
+    ls_status status = ls_decorate(&p->d, &ls_profile_backend, which && *which ? which : "auto", message);
     if (status != LS_OK) {
         free(p);
         return status;
     }
-    p->base.backend = &ls_profile_backend;
-    p->base.info = p->inner->info;
-    snprintf(p->base.info.device, sizeof p->base.info.device, "profile:%.50s", p->inner->info.device);
-    p->profile.device = &p->base.info;
+    snprintf(p->d.base.info.device, sizeof p->d.base.info.device, "profile:%.50s", p->d.inner->info.device);
+    p->profile.device = &p->d.base.info;
     p->opened = now();
-    *device = &p->base;
+    *device = &p->d.base;
     return LS_OK;
 }
 
@@ -93,7 +83,7 @@ static double best_seconds(struct ls_device *device, peak_call *call, struct ls_
 
 static void measure_peaks(struct profile_device *p)
 {
-    struct ls_device *device = p->inner;
+    struct ls_device *device = p->d.inner;
     struct ls_buffer *buffers[3] = {NULL};
     bool good = !device->lost;
     for (int i = 0; i < 3 && good; i++) {
@@ -118,7 +108,7 @@ static ls_status profile_report(struct ls_device *device)
     struct profile_device *p = profile_of(device);
     if (p->profile.row_count > 0)
         measure_peaks(p);
-    return ls_profile_write(&p->profile, &p->base.message);
+    return ls_profile_write(&p->profile, &p->d.base.message);
 }
 
 static void profile_close(struct ls_device *device)
@@ -126,36 +116,24 @@ static void profile_close(struct ls_device *device)
     struct profile_device *p = profile_of(device);
     if (p->profile.file[0])
         profile_report(device); /* within a decorator that does not ask for it */
-    p->inner->backend->close(p->inner);
+    p->d.inner->backend->close(p->d.inner);
     ls_profile_finish(&p->profile);
     free(p);
 }
 
 /* ---- Memory ---- */
 
-static ls_status profile_create(struct ls_device *device, size_t bytes, struct ls_buffer **buffer)
-{
-    struct profile_device *p = profile_of(device);
-    return pass(p, p->inner->backend->create(p->inner, bytes, buffer));
-}
-
-static void profile_destroy(struct ls_device *device, struct ls_buffer *buffer)
-{
-    struct profile_device *p = profile_of(device);
-    p->inner->backend->destroy(p->inner, buffer);
-}
-
 /* Waits, so that the call's own time is known, and notes it. */
 static ls_status note(struct profile_device *p, ls_status status, const char *kind, const char *sizes, double start,
                       double bytes, double flop)
 {
     if (status == LS_OK)
-        status = p->inner->backend->finish(p->inner);
+        status = p->d.inner->backend->finish(p->d.inner);
     if (status != LS_OK)
-        return pass(p, status);
+        return ls_decorator_pass(&p->d, status);
     double took = now() - start;
     const char *name = ls_env("LOCKSTEP_PROFILE");
-    status = ls_profile_open(&p->profile, name ? name : "lockstep-profile", &p->base.message);
+    status = ls_profile_open(&p->profile, name ? name : "lockstep-profile", &p->d.base.message);
     if (status == LS_OK)
         ls_profile_note(&p->profile, kind, sizes, start - p->opened, took, bytes, flop);
     return status;
@@ -166,26 +144,14 @@ static ls_status profile_write(struct ls_device *device, struct ls_buffer *buffe
 {
     struct profile_device *p = profile_of(device);
     double start = now();
-    return note(p, p->inner->backend->write(p->inner, buffer, offset, data, bytes), "write", "", start, (double)bytes, 0);
+    return note(p, p->d.inner->backend->write(p->d.inner, buffer, offset, data, bytes), "write", "", start, (double)bytes, 0);
 }
 
 static ls_status profile_read(struct ls_device *device, struct ls_buffer *buffer, size_t offset, void *data, size_t bytes)
 {
     struct profile_device *p = profile_of(device);
     double start = now();
-    return note(p, p->inner->backend->read(p->inner, buffer, offset, data, bytes), "read", "", start, (double)bytes, 0);
-}
-
-static ls_status profile_finish(struct ls_device *device)
-{
-    struct profile_device *p = profile_of(device);
-    return pass(p, p->inner->backend->finish(p->inner));
-}
-
-static ls_status profile_fault(struct ls_device *device, struct ls_fault *fault)
-{
-    struct profile_device *p = profile_of(device);
-    return p->inner->backend->fault ? pass(p, p->inner->backend->fault(p->inner, fault)) : LS_OK;
+    return note(p, p->d.inner->backend->read(p->d.inner, buffer, offset, data, bytes), "read", "", start, (double)bytes, 0);
 }
 
 /* ---- The primitives ---- */
@@ -230,10 +196,10 @@ static ls_status noted(struct profile_device *p, const struct ls_node *node, con
     static ls_status profile_##name(struct ls_device *device, const struct ls_##name##_args *args) \
     {                                                                                              \
         struct profile_device *p = profile_of(device);                                             \
-        if (!p->inner->backend->name)                                                              \
+        if (!p->d.inner->backend->name)                                                              \
             return LS_UNSUPPORTED;                                                                 \
         double start = now();                                                                      \
-        ls_status status = p->inner->backend->name(p->inner, args);                                \
+        ls_status status = p->d.inner->backend->name(p->d.inner, args);                                \
         return noted(p, &(struct ls_node){LS_PRIM_##name, {.name = *args}}, #name, status, start); \
     }
 #include "prims.def"
@@ -244,12 +210,13 @@ const struct ls_backend ls_profile_backend = {
     .open = profile_open,
     .report = profile_report,
     .close = profile_close,
-    .create = profile_create,
-    .destroy = profile_destroy,
+    .create = ls_decorator_create,
+    .destroy = ls_decorator_destroy,
     .write = profile_write,
     .read = profile_read,
-    .finish = profile_finish,
-    .fault = profile_fault,
+    .finish = ls_decorator_finish,
+    .fault = ls_decorator_fault,
+    .step = ls_decorator_step,
 #define PRIM(name, need, meaning) .name = profile_##name,
 #include "prims.def"
 #undef PRIM

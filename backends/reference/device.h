@@ -60,9 +60,4 @@ typedef void reference_part(const void *work, int thread, int64_t begin, int64_t
 void ls_reference_parallel(const struct reference_device *device, int64_t n, int64_t grain,
                            reference_part *part, const void *work);
 
-/* Sets rounding to nearest, no flushing of subnormals, no traps; returns what was set before.
- * canon rule 22. Each thread has its own environment. */
-uint64_t ls_reference_enter(void);
-void ls_reference_leave(uint64_t before);
-
 #endif

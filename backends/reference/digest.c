@@ -75,9 +75,9 @@ static const word *widened(const unsigned char *data, size_t size, int64_t n, wo
     return wide;
 }
 
-static void add_block(const struct digest_work *work, int input, int64_t block, const uint32_t *key)
+/* Adds a block's part of an input's digest. */
+static void add_block(const struct ls_digest_input *in, int64_t block, const uint32_t *key, uint32_t digest[2])
 {
-    const struct ls_digest_input *in = &work->args->input[input];
     word wide[LS_DIGEST_BLOCK];
     size_t size = ls_dtype_size(in->dtype);
     int64_t n = in->n - block * LS_DIGEST_BLOCK;
@@ -91,8 +91,8 @@ static void add_block(const struct digest_work *work, int input, int64_t block, 
         sum += pair(last, key + n - 1, zero);
     }
     canon_uint2 joined = canon_digest_join((uint)sum, (uint)(sum >> 32), (uint)block);
-    __atomic_fetch_add(&work->sums[input][0], joined.x, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&work->sums[input][1], joined.y, __ATOMIC_RELAXED);
+    digest[0] += joined.x;
+    digest[1] += joined.y;
 }
 
 static int64_t blocks_of(const struct ls_digest_input *input)
@@ -109,8 +109,12 @@ static void digest_part(const void *context, int thread, int64_t begin, int64_t 
     EACH(i, LS_DIGEST_BLOCK) key[i] = canon_digest_key((uint)i);
     for (int i = 0; i < work->args->inputs; i++) {
         int64_t blocks = blocks_of(&work->args->input[i]);
+        uint32_t digest[2] = {0, 0};
         for (int64_t b = begin > 0 ? begin : 0; b < blocks && b < end; b++)
-            add_block(work, i, b, key);
+            add_block(&work->args->input[i], b, key, digest);
+        for (int k = 0; k < 2; k++) /* other threads add theirs */
+            if (digest[k])
+                __atomic_fetch_add(&work->sums[i][k], digest[k], __ATOMIC_RELAXED);
         begin -= blocks;
         end -= blocks;
     }

@@ -18,16 +18,7 @@ const uint8_t ISA(row_arguments)[LS_ROW_COUNT] = {
 #define I_FF(name, ...) [LS_ROW_##name] = 2,
 #define I_II(name, ...) [LS_ROW_##name] = 2,
 #define W_IWW(name, ...) [LS_ROW_##name] = 3,
-#include "../../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
+#include "elementwise_rows.h"
 };
 
 /* True if the strides are those of a dense array of this extent. */

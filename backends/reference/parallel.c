@@ -4,6 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "device.h"
+#include "float_environment.h"
 
 #if defined _OPENMP
 #include <omp.h>
@@ -20,68 +21,6 @@ static bool may_use_threads(void)
 }
 #else
 static bool may_use_threads(void) { return false; }
-#endif
-
-#if defined __SSE2__
-#include <xmmintrin.h>
-
-/* MXCSR: round to nearest, FTZ and DAZ off, all exceptions masked. Its low six bits are flags. */
-enum { CANONICAL = 0x1f80, CONTROL = 0xffc0 };
-
-uint64_t ls_reference_enter(void)
-{
-    unsigned before = _mm_getcsr();
-    if ((before & CONTROL) != CANONICAL) {
-        _mm_setcsr(CANONICAL);
-    }
-    return before;
-}
-
-void ls_reference_leave(uint64_t before)
-{
-    if ((before & CONTROL) != CANONICAL) {
-        _mm_setcsr((unsigned)before);
-    }
-}
-
-#elif defined __aarch64__
-
-/* FPCR: round to nearest, FZ, FZ16, AH and DN off, no traps: all zero. */
-uint64_t ls_reference_enter(void)
-{
-    uint64_t before;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
-    if (before) {
-        __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)0) : "memory");
-    }
-    return before;
-}
-
-void ls_reference_leave(uint64_t before)
-{
-    if (before) {
-        __asm__ volatile("msr fpcr, %0" : : "r"(before) : "memory");
-    }
-}
-
-#else
-#include <fenv.h>
-
-uint64_t ls_reference_enter(void)
-{
-    int before = fegetround();
-    if (before != FE_TONEAREST) {
-        fesetround(FE_TONEAREST);
-    }
-    return (uint64_t)before;
-}
-
-void ls_reference_leave(uint64_t before)
-{
-    if ((int)before != FE_TONEAREST) {
-        fesetround((int)before);
-    }
-}
 #endif
 
 void ls_reference_parallel(const struct reference_device *device, int64_t n, int64_t grain,
@@ -103,9 +42,9 @@ void ls_reference_parallel(const struct reference_device *device, int64_t n, int
         int64_t end = pieces * (thread + 1) / threads * grain;
         end = end < n ? end : n;
         if (begin < end) {
-            uint64_t before = ls_reference_enter();
+            uint64_t before = ls_float_enter();
             part(work, thread, begin, end);
-            ls_reference_leave(before);
+            ls_float_leave(before);
         }
     }
 #endif

@@ -152,16 +152,7 @@ LS_FN void each_w_iww(size_t n, const struct operand *operand, void *result,
 #define W_IWW(name, formula)                                                                       \
     LS_FN word name##_of(int a, word b, word c) { return formula; }                                \
     LOOP(name, each_w_iww)
-#include "../../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
+#include "elementwise_rows.h"
 #undef LOOP
 
 row_loop *const ISA(rows)[LS_ROW_COUNT] = {

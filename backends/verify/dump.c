@@ -6,76 +6,7 @@
 
 #include <lockstep/context.h>
 
-/* ---- Which fields of the arguments are buffers, in the order of ls_node_extents, and which are written ---- */
-
-struct field_list {
-    struct ls_buffer **at[LS_NODE_BUFFERS];
-    unsigned written; /* bit i: field i */
-    int count;
-};
-
-static void put(struct field_list *list, struct ls_buffer **at, bool written)
-{
-    if (!*at)
-        return;
-    list->written |= (unsigned)written << list->count;
-    list->at[list->count++] = at;
-}
-
-static void fields_of(struct ls_node *node, struct field_list *f)
-{
-    *f = (struct field_list){.count = 0};
-    switch (node->prim) {
-    case LS_PRIM_fill: put(f, &node->args.fill.dst, true); break;
-    case LS_PRIM_copy_nd: put(f, &node->args.copy_nd.src, false), put(f, &node->args.copy_nd.dst, true); break;
-    case LS_PRIM_map:
-        for (int i = 0; i < node->args.map.inputs; i++)
-            put(f, &node->args.map.input[i].buffer, false);
-        for (int i = 0; i < node->args.map.outputs; i++)
-            put(f, &node->args.map.output[i].buffer, true);
-        break;
-    case LS_PRIM_reduce: put(f, &node->args.reduce.src, false), put(f, &node->args.reduce.dst, true); break;
-    case LS_PRIM_gemm:
-        put(f, &node->args.gemm.a, false), put(f, &node->args.gemm.b, false), put(f, &node->args.gemm.c, true);
-        put(f, &node->args.gemm.bias, false);
-        break;
-    case LS_PRIM_conv:
-        put(f, &node->args.conv.input, node->args.conv.pass == LS_CONV_INPUT);
-        put(f, &node->args.conv.kernel, node->args.conv.pass == LS_CONV_KERNEL);
-        put(f, &node->args.conv.output, node->args.conv.pass == LS_CONV_FORWARD);
-        put(f, &node->args.conv.bias, false);
-        break;
-    case LS_PRIM_pool:
-        put(f, &node->args.pool.src, false), put(f, &node->args.pool.dst, true);
-        put(f, &node->args.pool.positions, node->args.pool.op == LS_POOL_MAX);
-        break;
-    case LS_PRIM_gather:
-        put(f, &node->args.gather.table, false), put(f, &node->args.gather.indices, false);
-        put(f, &node->args.gather.dst, true);
-        break;
-    case LS_PRIM_scatter_add:
-        put(f, &node->args.scatter_add.dst, true), put(f, &node->args.scatter_add.indices, false);
-        put(f, &node->args.scatter_add.updates, false);
-        break;
-    case LS_PRIM_scan:
-        put(f, &node->args.scan.factor, false), put(f, &node->args.scan.addend, false);
-        put(f, &node->args.scan.dst, true);
-        break;
-    case LS_PRIM_sort: put(f, &node->args.sort.src, false), put(f, &node->args.sort.dst, true); break;
-    case LS_PRIM_random: put(f, &node->args.random.dst, true), put(f, &node->args.random.step, false); break;
-    case LS_PRIM_digest:
-        for (int i = 0; i < node->args.digest.inputs; i++)
-            put(f, &node->args.digest.input[i].buffer, false);
-        put(f, &node->args.digest.dst, true);
-        break;
-    case LS_PRIM_softmax: put(f, &node->args.softmax.src, false), put(f, &node->args.softmax.dst, true); break;
-    case LS_PRIM_sparse_xent:
-        put(f, &node->args.sparse_xent.logits, false), put(f, &node->args.sparse_xent.labels, false);
-        put(f, &node->args.sparse_xent.loss, true), put(f, &node->args.sparse_xent.probabilities, true);
-        break;
-    case LS_PRIM_COUNT: break;
-    }
-}
+#include "cache.h"
 
 static struct ls_buffer **buffer_of(struct ls_node *node, const struct ls_call_field *field)
 {
@@ -87,24 +18,28 @@ static size_t bytes_of(const struct ls_call_field *field)
     return (size_t)field->elements * ls_dtype_size(field->dtype);
 }
 
+/* Where a buffer's pointer is in the node. */
+static size_t place_in(const struct ls_node *node, const struct ls_extent *extent)
+{
+    return (size_t)((const char *)extent->buffer - (const char *)node);
+}
+
 void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, size_t size)
 {
-    struct field_list fields;
     struct ls_extent extents[LS_NODE_BUFFERS];
     memset(call, 0, sizeof *call);
     call->node.prim = prim;
     memcpy(&call->node.args, args, size);
-    fields_of(&call->node, &fields);
     call->count = ls_node_extents(&call->node, extents);
     for (int i = 0; i < call->count; i++) {
         struct ls_call_field *f = &call->field[i];
-        *f = (struct ls_call_field){.at = (size_t)((char *)fields.at[i] - (char *)&call->node),
+        *f = (struct ls_call_field){.at = place_in(&call->node, &extents[i]),
                                     .same = -1,
                                     .elements = extents[i].elements,
                                     .dtype = extents[i].dtype,
-                                    .written = fields.written >> i & 1u};
+                                    .written = extents[i].written};
         for (int k = 0; k < i && f->same < 0; k++)
-            if (extents[k].buffer == extents[i].buffer)
+            if (*extents[k].buffer == *extents[i].buffer)
                 f->same = k;
     }
 }
@@ -257,13 +192,15 @@ static int64_t count_different(const struct ls_call_field *f, enum ls_closeness 
     return ls_count_different(f->dtype, closeness, f->after[0], f->after[1], f->elements, first);
 }
 
-int64_t ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
+struct ls_place ls_call_first(const struct ls_call *call, enum ls_closeness closeness)
 {
-    int64_t first = -1;
-    for (int i = 0; i < call->count && first < 0; i++)
-        if (call->field[i].written && call->field[i].after[0] && call->field[i].after[1])
-            count_different(&call->field[i], closeness, &first);
-    return first;
+    struct ls_place place = {-1, -1};
+    while (place.at < 0 && ++place.field < call->count) {
+        const struct ls_call_field *f = &call->field[place.field];
+        if (f->written && f->after[0] && f->after[1])
+            count_different(f, closeness, &place.at);
+    }
+    return place;
 }
 
 bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size)
@@ -293,12 +230,13 @@ struct head {
     char magic[8];
     uint32_t node, prims, canon, count; /* sizes that another build may have otherwise */
     char version[16];
+    uint64_t checksum; /* of all that follows */
 };
 
 static struct head head_of(int count)
 {
-    struct head head = {"lsdump1", sizeof(struct ls_node), LS_PRIM_COUNT, (uint32_t)ls_canon_version(), (uint32_t)count,
-                        {0}};
+    struct head head = {"lsdump2", sizeof(struct ls_node), LS_PRIM_COUNT, (uint32_t)ls_canon_version(), (uint32_t)count,
+                        {0}, 0};
     snprintf(head.version, sizeof head.version, "%s", ls_version());
     return head;
 }
@@ -309,13 +247,19 @@ bool ls_call_save(const struct ls_call *call, const char *path)
     if (!file)
         return false;
     struct head head = head_of(call->count);
-    bool good = fwrite(&head, sizeof head, 1, file) == 1 && fwrite(call, sizeof *call, 1, file) == 1;
+    head.checksum = ls_cache_hash(LS_CACHE_HASH, call, sizeof *call);
+    bool good = fseek(file, sizeof head, SEEK_SET) == 0 && fwrite(call, sizeof *call, 1, file) == 1;
     for (int i = 0; i < call->count && good; i++) {
         const struct ls_call_field *f = &call->field[i];
         const void *data[] = {f->before, f->after[0], f->after[1]};
-        for (int k = 0; k < 3 && good; k++)
-            good = !data[k] || bytes_of(f) == 0 || fwrite(data[k], bytes_of(f), 1, file) == 1;
+        for (int k = 0; k < 3 && good; k++) {
+            if (!data[k] || bytes_of(f) == 0)
+                continue;
+            head.checksum = ls_cache_hash(head.checksum, data[k], bytes_of(f));
+            good = fwrite(data[k], bytes_of(f), 1, file) == 1;
+        }
     }
+    good = good && fseek(file, 0, SEEK_SET) == 0 && fwrite(&head, sizeof head, 1, file) == 1;
     return fclose(file) == 0 && good;
 }
 
@@ -344,18 +288,23 @@ static bool is_sound(const struct ls_call *call)
     return call->node.prim != LS_PRIM_copy_nd || (copy->rank >= 1 && copy->rank <= LS_MAX_RANK);
 }
 
-static bool has_its_extents(const struct ls_call *call)
+/* Where the buffers are, what is written and how much is known here, not from the file. */
+static bool has_its_extents(struct ls_call *call)
 {
     struct ls_extent extents[LS_NODE_BUFFERS];
     if (ls_node_extents(&call->node, extents) != call->count)
         return false;
-    for (int i = 0; i < call->count; i++)
-        if (extents[i].elements != call->field[i].elements || extents[i].dtype != call->field[i].dtype)
+    for (int i = 0; i < call->count; i++) {
+        struct ls_call_field *f = &call->field[i];
+        if (extents[i].elements != f->elements || extents[i].dtype != f->dtype)
             return false;
+        f->at = place_in(&call->node, &extents[i]);
+        f->written = extents[i].written;
+    }
     return true;
 }
 
-static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left)
+static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left, uint64_t *checksum)
 {
     void **data[] = {&f->before, &f->after[0], &f->after[1]};
     bool there[3];
@@ -371,6 +320,7 @@ static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left)
         *data[k] = malloc(bytes_of(f) + 1);
         if (!*data[k] || (bytes_of(f) && fread(*data[k], bytes_of(f), 1, file) != 1))
             return false;
+        *checksum = ls_cache_hash(*checksum, *data[k], bytes_of(f));
     }
     return f->before != NULL;
 }
@@ -385,8 +335,9 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     long length = ftell(file);
     rewind(file);
     struct head head = {{0}}, mine;
-    bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump1", 8) == 0;
+    bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump2", 8) == 0;
     mine = head_of((int)head.count);
+    mine.checksum = head.checksum;
     bool foreign = good && (memcmp(&head, &mine, sizeof head) != 0 || head.count > LS_NODE_BUFFERS);
     if (!good || foreign) {
         fclose(file);
@@ -396,22 +347,12 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     int loaded = 0;
     good = fread(call, sizeof *call, 1, file) == 1 && call->count == (int)head.count &&
            (unsigned)call->node.prim < LS_PRIM_COUNT && is_sound(call);
+    uint64_t checksum = ls_cache_hash(LS_CACHE_HASH, call, sizeof *call);
     call->device[0][63] = call->device[1][63] = call->name[0][127] = call->name[1][127] = '\0';
-    struct field_list fields;
-    if (good)
-        fields_of(&call->node, &fields); /* where the buffers are is known here, not from the file */
-    good = good && fields.count == call->count;
-    /* The file's pointers only say that there is a buffer; asking for extents must not follow them. */
-    static struct ls_buffer some = {.bytes = SIZE_MAX};
-    for (int i = 0; good && i < fields.count; i++)
-        if (*fields.at[i])
-            *fields.at[i] = &some;
     good = good && has_its_extents(call);
-    for (int i = 0; good && i < call->count; i++, loaded++) {
-        struct ls_call_field *f = &call->field[i];
-        f->at = (size_t)((char *)fields.at[i] - (char *)&call->node);
-        good = load_field(file, f, (uint64_t)length) && f->same < i;
-    }
+    for (int i = 0; good && i < call->count; i = ++loaded)
+        good = load_field(file, &call->field[i], (uint64_t)length, &checksum) && call->field[i].same < i;
+    good = good && checksum == head.checksum && fgetc(file) == EOF;
     for (int i = loaded; i < LS_NODE_BUFFERS; i++)
         if (!good)
             call->field[i] = (struct ls_call_field){.same = -1};

@@ -39,11 +39,17 @@ ls_status ls_call_run(struct ls_call *call, struct ls_device *device, int side);
 /** Runs the node as it is. */
 ls_status ls_call_slot(struct ls_device *device, const struct ls_node *node);
 
-/** The first result that differs; -1 if none does. */
-int64_t ls_call_first(const struct ls_call *call, enum ls_closeness closeness);
-/** Form `number` of a smaller call that makes result `at`, from the smallest on, without results (smaller.c). 1, or 0 if
- * there are no more forms, or -1 if this one cannot be made; the caller finishes it. */
-int ls_call_smaller(const struct ls_call *call, int64_t at, int number, struct ls_call *small);
+/** A result: which field, and where in it. */
+struct ls_place {
+    int field;
+    int64_t at;
+};
+/** The first result that differs; `at` is -1 if none does. */
+struct ls_place ls_call_first(const struct ls_call *call, enum ls_closeness closeness);
+/** Form `number` of a smaller call that makes the result at `place`, from the smallest on, without results (smaller.c);
+ * `place` becomes its place there. 1, or 0 if there are no more forms, or -1 if this one cannot be made; the caller
+ * finishes it. */
+int ls_call_smaller(const struct ls_call *call, struct ls_place *place, int number, struct ls_call *small);
 /** Where the results part, in words; false if they do not. */
 bool ls_call_differs(const struct ls_call *call, enum ls_closeness closeness, char *text, size_t size);
 /** What variant of its primitive a call is (" sum"; the rows of a map), "" if there is one only; and with its sizes.

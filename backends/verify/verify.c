@@ -5,38 +5,40 @@
  * that names the primitive, and its inputs are written to a file for `lockstep replay`.
  *
  *     verify:opencl                    verify:opencl:0,opencl:1
- *     verify:opencl,sample=100         about one call in 100
+ *     verify:opencl,sample=997         the first step and every 997th, whole; nothing in between
  *     verify:opencl,bits               bit for bit, whatever the classes of the two devices
  *
  * B has no state: each call is given what A has, so that one fault is reported where it happens, and a
- * sampled run is as strict as a full one about the calls that it looks at.
+ * sampled run is as strict as a full one about the steps that it looks at, whatever was before them.
+ *
+ * A step ends where an optimizer has applied its gradients (`step`). Programs without optimizers (a loop
+ * that assigns to its variables, inference) are known by their reads: after PATIENCE of them without an
+ * optimizer's step, beyond those that any step had, each read ends a step.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "decorator.h"
 #include "dump.h"
 #include "env.h"
 
 struct verify_device {
-    struct ls_device base;
-    struct ls_device *a, *b;
-    unsigned long sample;
-    uint64_t calls;
+    struct ls_decorator d; /* around A */
+    struct ls_device *b;
     enum ls_closeness closeness;
+    uint64_t sample, steps; /* optimizers' steps that have ended */
+    uint64_t reads;         /* since the last one; each after at least one call */
+    uint64_t patience;      /* from so many on, each ends a step */
+    bool called;            /* a primitive, since the last read */
+    bool looking;           /* this step is one to be checked */
 };
+
+enum { PATIENCE = 16 };
 
 extern const struct ls_backend ls_verify_backend;
 
 static struct verify_device *verify_of(struct ls_device *device) { return (struct verify_device *)device; }
-
-static ls_status pass(struct verify_device *v, ls_status status)
-{
-    if (status != LS_OK)
-        v->base.message = v->a->message;
-    v->base.lost |= v->a->lost;
-    return status;
-}
 
 /* ---- Opening ---- */
 
@@ -58,8 +60,8 @@ static ls_status wrong_words(struct ls_message *message, const char *which)
 
 static void close_both(struct verify_device *v)
 {
-    if (v->a)
-        v->a->backend->close(v->a);
+    if (v->d.inner)
+        v->d.inner->backend->close(v->d.inner);
     if (v->b)
         v->b->backend->close(v->b);
     free(v);
@@ -92,55 +94,56 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
     struct verify_device *v = calloc(1, sizeof *v);
     if (!v)
         return LS_OUT_OF_MEMORY;
-    ls_status status = ls_device_open(words[0], &v->a, message);
+    ls_status status = ls_decorate(&v->d, &ls_verify_backend, words[0], message);
     if (status == LS_OK)
         status = ls_device_open(words[1], &v->b, message);
     if (status != LS_OK) {
         close_both(v);
         return status;
     }
-    v->base.backend = &ls_verify_backend;
-    v->base.info = v->a->info;
-    snprintf(v->base.info.device, sizeof v->base.info.device, "verify:%.50s", which);
+    snprintf(v->d.base.info.device, sizeof v->d.base.info.device, "verify:%.50s", which);
     v->sample = sample;
-    v->closeness = bits ? LS_SAME_BITS : ls_closeness_of(&v->a->info, &v->b->info);
-    *device = &v->base;
+    v->patience = PATIENCE;
+    v->looking = true;
+    v->closeness = bits ? LS_SAME_BITS : ls_closeness_of(&v->d.inner->info, &v->b->info);
+    *device = &v->d.base;
     return LS_OK;
 }
 
 static void verify_close(struct ls_device *device) { close_both(verify_of(device)); }
 
-/* ---- Memory is A's ---- */
+/* ---- Steps ---- */
 
-static ls_status verify_create(struct ls_device *device, size_t bytes, struct ls_buffer **buffer)
+static void decide(struct verify_device *v)
 {
-    struct verify_device *v = verify_of(device);
-    return pass(v, v->a->backend->create(v->a, bytes, buffer));
+    bool by_reads = v->reads >= v->patience;
+    uint64_t step = 1 + (by_reads ? v->reads - v->patience : v->steps);
+    v->looking = step % v->sample == 0 || (v->steps == 0 && !by_reads);
 }
 
-static void verify_destroy(struct ls_device *device, struct ls_buffer *buffer)
+static void verify_step(struct ls_device *device)
 {
     struct verify_device *v = verify_of(device);
-    v->a->backend->destroy(v->a, buffer);
-}
-
-static ls_status verify_write(struct ls_device *device, struct ls_buffer *buffer, size_t offset, const void *data,
-                              size_t bytes)
-{
-    struct verify_device *v = verify_of(device);
-    return pass(v, v->a->backend->write(v->a, buffer, offset, data, bytes));
+    v->steps++;
+    if (v->patience < v->reads + PATIENCE)
+        v->patience = v->reads + PATIENCE;
+    v->reads = 0;
+    v->called = false;
+    decide(v);
+    ls_decorator_step(device);
+    if (v->b->backend->step)
+        v->b->backend->step(v->b);
 }
 
 static ls_status verify_read(struct ls_device *device, struct ls_buffer *buffer, size_t offset, void *data, size_t bytes)
 {
     struct verify_device *v = verify_of(device);
-    return pass(v, v->a->backend->read(v->a, buffer, offset, data, bytes));
-}
-
-static ls_status verify_finish(struct ls_device *device)
-{
-    struct verify_device *v = verify_of(device);
-    return pass(v, v->a->backend->finish(v->a));
+    if (v->called) {
+        v->reads++;
+        v->called = false;
+        decide(v);
+    }
+    return ls_decorator_read(device, buffer, offset, data, bytes);
 }
 
 static ls_status verify_fault(struct ls_device *device, struct ls_fault *fault)
@@ -149,32 +152,26 @@ static ls_status verify_fault(struct ls_device *device, struct ls_fault *fault)
     struct ls_fault ignored; /* B met the same indices */
     if (v->b->backend->fault)
         v->b->backend->fault(v->b, &ignored);
-    return v->a->backend->fault ? pass(v, v->a->backend->fault(v->a, fault)) : LS_OK;
+    return ls_decorator_fault(device, fault);
 }
 
 /* ---- The primitives ---- */
 
-/* Which calls a sampling run looks at: a fixed choice without a period that a step could have. */
-static bool looked_at(struct verify_device *v)
-{
-    uint64_t z = v->calls++ * 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 32) * 0xd6e8feb86659fd93u;
-    return v->sample == 1 || (z >> 32) % v->sample == 0;
-}
-
 static bool still_differs(struct verify_device *v, struct ls_call *call)
 {
-    return ls_call_run(call, v->a, 0) == LS_OK && ls_call_run(call, v->b, 1) == LS_OK && ls_call_first(call, v->closeness) >= 0;
+    return ls_call_run(call, v->d.inner, 0) == LS_OK && ls_call_run(call, v->b, 1) == LS_OK &&
+           ls_call_first(call, v->closeness).at >= 0;
 }
 
 /* Writes the smallest call that differs, else the call itself. */
 static bool save(struct verify_device *v, const struct ls_call *call, const char *path)
 {
-    int64_t at = ls_call_first(call, v->closeness);
+    struct ls_place first = ls_call_first(call, v->closeness);
     bool done = false, saved = false;
     struct ls_call small;
     for (int number = 0, made = 1; made != 0 && !done; number++) {
-        made = ls_call_smaller(call, at, number, &small);
+        struct ls_place place = first;
+        made = ls_call_smaller(call, &place, number, &small);
         done = made > 0 && still_differs(v, &small);
         saved = done && ls_call_save(&small, path);
         ls_call_finish(&small);
@@ -184,30 +181,32 @@ static bool save(struct verify_device *v, const struct ls_call *call, const char
 
 static ls_status report(struct verify_device *v, const struct ls_call *call)
 {
-    char text[380];
+    char text[360], step[32] = "";
     const char *asked = ls_env("LOCKSTEP_DUMP"), *path = asked ? asked : "lockstep-divergence.lsd";
     if (!ls_call_differs(call, v->closeness, text, sizeof text))
         return LS_OK;
     bool saved = save(v, call, path);
-    snprintf(v->base.message.text, sizeof v->base.message.text, "%s; %s%.90s", text,
+    if (v->steps > 0)
+        snprintf(step, sizeof step, ", in step %llu", (unsigned long long)v->steps + 1);
+    snprintf(v->d.base.message.text, sizeof v->d.base.message.text, "%s%s; %s%.90s", text, step,
              saved ? "to repeat: lockstep replay " : "its inputs cannot be written to ", path);
     return LS_DIVERGED;
 }
 
 static ls_status compare(struct verify_device *v, struct ls_call *call)
 {
-    ls_status status = ls_call_fetch(call, v->a);
+    ls_status status = ls_call_fetch(call, v->d.inner);
     if (status == LS_OK)
-        status = ls_call_slot(v->a, &call->node);
+        status = ls_call_slot(v->d.inner, &call->node);
     if (status == LS_OK)
-        status = ls_call_results(call, v->a, 0);
+        status = ls_call_results(call, v->d.inner, 0);
     if (status != LS_OK)
-        return pass(v, status);
+        return ls_decorator_pass(&v->d, status);
     status = ls_call_run(call, v->b, 1);
     if (status == LS_UNSUPPORTED) /* B composes this one: nothing to compare with */
         return LS_OK;
     if (status != LS_OK) {
-        v->base.message = v->b->message;
+        v->d.base.message = v->b->message;
         return status;
     }
     return report(v, call);
@@ -217,9 +216,9 @@ static ls_status run(struct verify_device *v, enum ls_prim prim, const void *arg
 {
     struct ls_call call;
     ls_call_init(&call, prim, args, size);
-    snprintf(call.device[0], sizeof call.device[0], "%s", v->a->info.device);
+    snprintf(call.device[0], sizeof call.device[0], "%s", v->d.inner->info.device);
     snprintf(call.device[1], sizeof call.device[1], "%s", v->b->info.device);
-    memcpy(call.name[0], v->a->info.name, sizeof call.name[0]);
+    memcpy(call.name[0], v->d.inner->info.name, sizeof call.name[0]);
     memcpy(call.name[1], v->b->info.name, sizeof call.name[1]);
     ls_status status = compare(v, &call);
     ls_call_finish(&call);
@@ -230,10 +229,12 @@ static ls_status run(struct verify_device *v, enum ls_prim prim, const void *arg
     static ls_status verify_##name(struct ls_device *device, const struct ls_##name##_args *args)  \
     {                                                                                              \
         struct verify_device *v = verify_of(device);                                               \
-        if (!v->a->backend->name)                                                                  \
+        struct ls_device *a = v->d.inner;                                                          \
+        if (!a->backend->name)                                                                     \
             return LS_UNSUPPORTED;                                                                 \
-        if (!looked_at(v))                                                                         \
-            return pass(v, v->a->backend->name(v->a, args));                                       \
+        v->called = true;                                                                          \
+        if (!v->looking)                                                                           \
+            return ls_decorator_pass(&v->d, a->backend->name(a, args));                            \
         return run(v, LS_PRIM_##name, args, sizeof *args);                                         \
     }
 #include "prims.def"
@@ -243,12 +244,13 @@ const struct ls_backend ls_verify_backend = {
     .name = "verify",
     .open = verify_open,
     .close = verify_close,
-    .create = verify_create,
-    .destroy = verify_destroy,
-    .write = verify_write,
+    .create = ls_decorator_create,
+    .destroy = ls_decorator_destroy,
+    .write = ls_decorator_write,
     .read = verify_read,
-    .finish = verify_finish,
+    .finish = ls_decorator_finish,
     .fault = verify_fault,
+    .step = verify_step,
 #define PRIM(name, need, meaning) .name = verify_##name,
 #include "prims.def"
 #undef PRIM

@@ -25,12 +25,10 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     int64_t m = args->pass == LS_CONV_KERNEL ? patch : windows;
     int64_t k = args->pass == LS_CONV_KERNEL ? windows : patch;
     int64_t n = back ? args->channels : args->filters;
-    struct ls_vk_tile tile = ls_vk_tile_of(device, m, n, args->groups);
     struct ls_vk_key key = ls_vk_key_of(LS_VK_SHADER_conv);
     ls_vk_key_add(&key, args->pass);
     ls_vk_key_add(&key, 0);
-    ls_vk_key_add(&key, tile.side);
-    ls_vk_key_add(&key, tile.side);
+    int64_t groups = ls_vk_tile(device, m, n, args->groups, &key);
     ls_vk_key_add(&key, args->bias != NULL);
     ls_vk_key_add(&key, relu);
     const struct ls_vk_pipeline *pipeline;
@@ -54,7 +52,7 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     ls_vk_bind(&launch, images[result], elements[result] * 4, LS_VK_READ | LS_VK_WRITE);
     ls_vk_bind(&launch, args->bias != NULL ? args->bias : images[result],
                args->bias != NULL ? args->groups * n * 4 : 4, LS_VK_READ);
-    ls_vk_push(&launch, tile.groups);
+    ls_vk_push(&launch, groups);
     ls_vk_push(&launch, m);
     ls_vk_push(&launch, n);
     ls_vk_push(&launch, k);
@@ -62,7 +60,7 @@ ls_status ls_vk_conv(struct ls_device *base, const struct ls_conv_args *args)
     ls_vk_push(&launch, args->groups);
     ls_vk_push(&launch, args->channels);
     ls_vk_push(&launch, args->filters);
-    status = ls_vk_run_parts(&launch, tile.groups, k, LS_VK_CHAIN_PART);
+    status = ls_vk_run_parts(&launch, groups, k, LS_VK_CHAIN_PART);
     if (status == LS_OK && !relu)
         status = ls_vk_activate(device, args->activation, images[result], elements[result]);
     return status;

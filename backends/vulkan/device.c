@@ -216,6 +216,8 @@ static void describe(VkPhysicalDevice device, uint32_t index, struct ls_device_i
     info->is_gpu = p->deviceType == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ||
                    p->deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU ||
                    p->deviceType == VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU;
+    if (p->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU) /* of others Vulkan does not tell */
+        info->compute_units = (int)sysconf(_SC_NPROCESSORS_ONLN);
     ls_vk.vkGetPhysicalDeviceFeatures2(device, &features);
     info->has_fp64 = features.features.shaderFloat64 != 0;
     const char *reason = p->apiVersion < VK_API_VERSION_1_1 ? "the driver has no Vulkan 1.1"
@@ -392,12 +394,13 @@ static void read_limits(struct ls_vk_device *device)
     device->largest_allocation = device->base.info.max_buffer;
     device->unified = is_unified(device);
     /* For tests, as if the device had less. */
-    const char *range = ls_vk_test_option("range"), *groups = ls_vk_test_option("groups");
+    const char *range = ls_vk_test_option("range"), *groups = ls_vk_test_option("groups"), *tile = ls_vk_test_option("tile");
     device->range = range != NULL ? strtoull(range, NULL, 10) : device->limits.maxStorageBufferRange;
     if (groups != NULL)
         device->limits.maxComputeWorkGroupCount[0] = (uint32_t)strtoul(groups, NULL, 10);
     device->orders = ls_vk_test_option("nobarriers") == NULL;
     device->fuses = ls_vk_test_option("unfused") == NULL;
+    device->tile = tile != NULL ? ls_tile_named(tile) : NULL;
     device->batch_limit = 128;
     device->upload_limit = (VkDeviceSize)64 << 20;
     /* What blobs fit: this build of the library on this driver. */
@@ -527,8 +530,7 @@ static ls_status take_fault(struct ls_device *base, struct ls_fault *fault)
     return ls_vk_write(base, device->faults, 0, no_faults, sizeof no_faults);
 }
 
-const struct ls_backend ls_vulkan_backend = {
-    .name = "vulkan",
+static const struct ls_backend unguarded = {
     .list = list,
     .open = open_device,
     .close = close_device,
@@ -542,3 +544,5 @@ const struct ls_backend ls_vulkan_backend = {
 #include "prims.def"
 #undef PRIM
 };
+#define BACKEND vulkan
+#include "guarded_backend.h"

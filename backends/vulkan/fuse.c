@@ -297,36 +297,28 @@ static ls_status compile(struct ls_vk_device *device, const char *name, const st
     return status;
 }
 
-/* SPIR-V for the text, from an earlier process or compiled and kept. */
-static ls_status find_words(struct ls_vk_device *device, const char *name, const struct text *text, uint32_t **words,
-                            size_t *size)
-{
-    uint64_t blob = ls_cache_hash(LS_CACHE_HASH, ls_version(), strlen(ls_version()));
-    blob = ls_cache_hash(blob, text->data, text->size);
-    void *data = NULL;
-    if (device->cache_folder[0] != '\0' && ls_cache_load(device->cache_folder, blob, &data, size)) {
-        *words = data;
-        return LS_OK;
-    }
-    ls_status status = compile(device, name, text, words, size);
-    if (status == LS_OK)
-        ls_cache_store(device->cache_folder, blob, *words, *size);
-    return status;
-}
-
+/* From the SPIR-V that an earlier process kept; if there is none, or it is of no use, compiled and kept. */
 static ls_status build(struct ls_vk_device *device, const struct ls_map_args *args, const struct pattern *pattern,
                        const struct ls_vk_key *key, const struct ls_vk_pipeline **pipeline)
 {
     const char *name = ls_vk_rows[args->row[0].op].name;
     struct text text = {.data = NULL};
+    int buffers = args->inputs + args->outputs;
+    void *kept = NULL;
     uint32_t *words = NULL;
     size_t size = 0;
     write_text(&text, device, args, pattern);
-    ls_status status = text.failed ? ls_vk_failed(device, VK_ERROR_OUT_OF_HOST_MEMORY, "the shader %s", name)
-                                   : find_words(device, name, &text, &words, &size);
-    if (status == LS_OK)
-        status = ls_vk_build(device, name, key, words, size / sizeof *words, args->inputs + args->outputs, pipeline);
+    uint64_t blob = ls_cache_hash(LS_CACHE_HASH, ls_version(), strlen(ls_version()));
+    blob = ls_cache_hash(blob, text.data, text.failed ? 0 : text.size);
+    ls_status status = text.failed ? ls_vk_failed(device, VK_ERROR_OUT_OF_HOST_MEMORY, "the shader %s", name) : LS_COMPILE_ERROR;
+    if (!text.failed && ls_cache_load(device->cache_folder, blob, &kept, &size))
+        status = ls_vk_build(device, name, key, kept, size / sizeof *words, buffers, pipeline);
+    if (status == LS_COMPILE_ERROR && (status = compile(device, name, &text, &words, &size)) == LS_OK) {
+        ls_cache_store(device->cache_folder, blob, words, size);
+        status = ls_vk_build(device, name, key, words, size / sizeof *words, buffers, pipeline);
+    }
     free(text.data);
+    free(kept);
     free(words);
     return status;
 }

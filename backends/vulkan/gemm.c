@@ -4,26 +4,27 @@
  */
 #include "vulkan.h"
 
-enum { PER_ITEM = 4 }; /* rows and columns of an item */
-
-struct ls_vk_tile ls_vk_tile_of(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch)
+int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key)
 {
-    struct ls_vk_tile tile = {.side = device->limits.maxComputeWorkGroupInvocations < 256 ? 8 : 16};
-    int64_t width = (int64_t)tile.side * PER_ITEM;
-    tile.groups = ls_vk_groups(m, width) * ls_vk_groups(n, width) * batch;
-    return tile;
+    struct ls_tile_limits limits = {device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
+                                    device->base.info.compute_units};
+    const struct ls_tile *tile = device->tile != NULL ? device->tile : ls_tile_choose(&limits, m, n, batch);
+    ls_vk_key_add(key, tile->x);
+    ls_vk_key_add(key, tile->y);
+    ls_vk_key_add(key, tile->rows);
+    ls_vk_key_add(key, tile->columns);
+    ls_vk_key_add(key, tile->depth);
+    return ls_tile_rows(tile, m) * ls_tile_columns(tile, n) * batch;
 }
 
 ls_status ls_vk_gemm(struct ls_device *base, const struct ls_gemm_args *args)
 {
     struct ls_vk_device *device = ls_vk_device_of(base);
-    struct ls_vk_tile tile = ls_vk_tile_of(device, args->m, args->n, args->batch);
     bool relu = args->activation == LS_ROW_relu;
     struct ls_vk_key key = ls_vk_key_of(LS_VK_SHADER_gemm);
     ls_vk_key_add(&key, args->trans_a);
     ls_vk_key_add(&key, args->trans_b);
-    ls_vk_key_add(&key, tile.side);
-    ls_vk_key_add(&key, tile.side);
+    int64_t groups = ls_vk_tile(device, args->m, args->n, args->batch, &key);
     ls_vk_key_add(&key, args->bias != NULL);
     ls_vk_key_add(&key, relu);
     const struct ls_vk_pipeline *pipeline;
@@ -39,13 +40,13 @@ ls_status ls_vk_gemm(struct ls_device *base, const struct ls_gemm_args *args)
     ls_vk_bind(&launch, terms ? args->b : args->c, terms ? b * 4 : 4, LS_VK_READ);
     ls_vk_bind(&launch, args->c, args->batch * args->m * args->n * 4, LS_VK_READ | LS_VK_WRITE);
     ls_vk_bind(&launch, args->bias != NULL ? args->bias : args->c, args->bias != NULL ? args->n * 4 : 4, LS_VK_READ);
-    ls_vk_push(&launch, tile.groups);
+    ls_vk_push(&launch, groups);
     ls_vk_push(&launch, args->m);
     ls_vk_push(&launch, args->n);
     ls_vk_push(&launch, args->k);
     ls_vk_push(&launch, args->stride_a);
     ls_vk_push(&launch, args->stride_b);
-    status = ls_vk_run_parts(&launch, tile.groups, args->k, LS_VK_CHAIN_PART);
+    status = ls_vk_run_parts(&launch, groups, args->k, LS_VK_CHAIN_PART);
     if (status == LS_OK && !relu)
         status = ls_vk_activate(device, args->activation, args->c, args->batch * args->m * args->n);
     return status;

@@ -38,9 +38,9 @@ ls_status ls_vk_scan(struct ls_device *base, const struct ls_scan_args *args)
 }
 
 static ls_status run_pass(struct ls_vk_device *device, const struct ls_vk_pipeline *pipeline,
-                          const struct ls_sort_args *args, int64_t p, int64_t rest, int64_t distance)
+                          const struct ls_sort_args *args, const struct ls_sort_pass *pass)
 {
-    int64_t pairs = args->outer * (args->r - distance), bytes = args->outer * args->r * 4;
+    int64_t pairs = args->outer * (args->r - pass->distance), bytes = args->outer * args->r * 4;
     struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
     ls_vk_bind(&launch, args->src, bytes, LS_VK_READ);
     ls_vk_bind(&launch, args->src, 4, LS_VK_READ);
@@ -50,9 +50,9 @@ static ls_status run_pass(struct ls_vk_device *device, const struct ls_vk_pipeli
     ls_vk_push(&launch, 1);
     ls_vk_push(&launch, 0);
     ls_vk_push(&launch, 0);
-    ls_vk_push(&launch, p);
-    ls_vk_push(&launch, rest);
-    ls_vk_push(&launch, distance);
+    ls_vk_push(&launch, pass->bit);
+    ls_vk_push(&launch, pass->rest);
+    ls_vk_push(&launch, pass->distance);
     return ls_vk_run(&launch, ls_vk_groups(pairs, GROUP));
 }
 
@@ -61,20 +61,8 @@ ls_status ls_vk_sort(struct ls_device *base, const struct ls_sort_args *args)
     struct ls_vk_device *device = ls_vk_device_of(base);
     const struct ls_vk_pipeline *pipeline;
     ls_status status = find_pipeline(device, true, args->dtype == LS_INT32, args->descending, &pipeline);
-    if (status == LS_OK)
-        status = run_pass(device, pipeline, args, 0, 0, 0);
-    int64_t top = 1; /* the largest power of two below r */
-    while (2 * top < args->r)
-        top *= 2;
-    for (int64_t p = args->r > 1 ? top : 0; p > 0 && status == LS_OK; p /= 2) {
-        int64_t rest = 0, distance = p;
-        for (int64_t q = top; status == LS_OK; q /= 2) {
-            status = run_pass(device, pipeline, args, p, rest, distance);
-            if (q == p)
-                break;
-            distance = q - p;
-            rest = p;
-        }
-    }
+    struct ls_sort_pass pass = {0};
+    while (status == LS_OK && ls_sort_next(args->r, &pass))
+        status = run_pass(device, pipeline, args, &pass);
     return status;
 }

@@ -27,6 +27,7 @@
 #include "backend.h"
 #include "cache.h"
 #include "spirv.h"
+#include "tiles.h"
 
 /* ---- Native functions: loader.c ---- */
 
@@ -128,6 +129,7 @@ struct ls_vk_device {
     VkDeviceSize range; /* bytes that a binding spans at most */
     bool unified;       /* the host sees storage, at full speed */
     bool has_double;
+    const struct ls_tile *tile; /* of every product, for a test; else NULL */
 
     enum ls_vk_fma fma;
     bool native_division, native_root;
@@ -392,14 +394,9 @@ ls_status ls_vk_fill_words(struct ls_vk_device *device, struct ls_buffer *dst, V
 /** Runs a row on n floats in place: what gemm and conv end with. LS_ROW_NONE does nothing. */
 ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n);
 
-/* How tile.glsl computes a product: so many groups of side x side items. */
-struct ls_vk_tile {
-    uint32_t side;
-    int64_t groups;
-};
-
-/** For `batch` products of (m, n) results; gemm.c. */
-struct ls_vk_tile ls_vk_tile_of(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch);
+/** Chooses the tile for `batch` products (m, n), adds tile.glsl's constants from 4 on to the key, and returns how many
+ * groups it takes; gemm.c. */
+int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key);
 
 /** Pushes in, out, size, stride, dilation and before; conv.c. */
 void ls_vk_push_window(struct ls_vk_launch *launch, const struct ls_window *window);

@@ -231,7 +231,7 @@ struct ls_random_args {
  * 32-bit factor, with key_i = canon_digest_key(i) for the place i in the block and the word 0 for the
  * second of a pair that n cuts. The words are the sums modulo 2^32, over the blocks, of
  * canon_digest_join(low s, high s, number of the block). Sums, so that any order gives them; n may be 0. */
-enum { LS_DIGEST_INPUTS = 8, LS_DIGEST_BLOCK = 2048 };
+enum { LS_DIGEST_INPUTS = 16, LS_DIGEST_BLOCK = 2048 };
 struct ls_digest_input {
     struct ls_buffer *buffer;
     ls_dtype dtype;
@@ -302,6 +302,9 @@ struct ls_backend {
     ls_status (*finish)(struct ls_device *device);
     /** Takes the first index fault, after a wait. NULL where faults cannot happen. */
     ls_status (*fault)(struct ls_device *device, struct ls_fault *fault);
+    /** Told that a training step has ended: an optimizer has applied its gradients. NULL where that is
+     * nothing to know; decorators pass it on to the device that they wrap. */
+    void (*step)(struct ls_device *device);
 
     /* The primitives. An OPTIONAL slot may be NULL: the caller then composes it. */
 #define PRIM(name, need, meaning)                                                                  \

@@ -12,30 +12,42 @@
 /* ---- What a call reads and writes: the list of its buffers, and whether each is large enough ---- */
 
 struct extent_list {
-    struct ls_buffer *buffer[LS_NODE_BUFFERS];
-    int64_t elements[LS_NODE_BUFFERS];
-    ls_dtype dtype[LS_NODE_BUFFERS];
+    struct ls_extent extent[LS_NODE_BUFFERS];
     int count;
     bool fits;
 };
 
-/* Notes that a call touches the first `elements` elements of `buffer`. NULL is allowed for nothing. */
-static void touch(struct extent_list *list, struct ls_buffer *buffer, int64_t elements, ls_dtype dtype)
+/* Notes that a call reads or writes the first `elements` elements of a buffer. NULL is allowed for nothing. */
+static void touch(struct extent_list *list, struct ls_buffer *const *buffer, int64_t elements, ls_dtype dtype, bool written)
 {
     int64_t bytes;
-    if (!ls_checked_mul(elements, (int64_t)ls_dtype_size(dtype), &bytes) || elements < 0 ||
-        (bytes > 0 && (!buffer || (uint64_t)bytes > buffer->bytes)))
+    if (!ls_checked_mul(elements, (int64_t)ls_dtype_size(dtype), &bytes) || elements < 0 || (bytes > 0 && !*buffer))
         list->fits = false;
-    if (buffer) {
-        list->elements[list->count] = elements;
-        list->dtype[list->count] = dtype;
-        list->buffer[list->count++] = buffer;
-    }
+    if (*buffer)
+        list->extent[list->count++] = (struct ls_extent){buffer, elements, dtype, written};
+}
+
+static void reads(struct extent_list *list, struct ls_buffer *const *buffer, int64_t elements, ls_dtype dtype)
+{
+    touch(list, buffer, elements, dtype, false);
+}
+
+static void writes(struct extent_list *list, struct ls_buffer *const *buffer, int64_t elements, ls_dtype dtype)
+{
+    touch(list, buffer, elements, dtype, true);
+}
+
+static bool fits(const struct extent_list *list)
+{
+    bool fits = list->fits;
+    for (int i = 0; i < list->count && fits; i++)
+        fits = (size_t)list->extent[i].elements * ls_dtype_size(list->extent[i].dtype) <= (*list->extent[i].buffer)->bytes;
+    return fits;
 }
 
 static void extents_fill(const struct ls_fill_args *a, struct extent_list *list)
 {
-    touch(list, a->dst, a->n, a->dtype);
+    writes(list, &a->dst, a->n, a->dtype);
 }
 
 /* One past the largest element that strides reach, or -1 if they reach below 0. */
@@ -52,30 +64,30 @@ static int64_t reach(int64_t offset, int rank, const int64_t *extent, const int6
 
 static void extents_copy_nd(const struct ls_copy_nd_args *a, struct extent_list *list)
 {
-    touch(list, a->src, reach(a->src_offset, a->rank, a->extent, a->src_stride), a->dtype);
-    touch(list, a->dst, reach(a->dst_offset, a->rank, a->extent, a->dst_stride), a->dtype);
+    reads(list, &a->src, reach(a->src_offset, a->rank, a->extent, a->src_stride), a->dtype);
+    writes(list, &a->dst, reach(a->dst_offset, a->rank, a->extent, a->dst_stride), a->dtype);
 }
 
 static void extents_map(const struct ls_map_args *a, struct extent_list *list)
 {
     for (int i = 0; i < a->inputs; i++)
-        touch(list, a->input[i].buffer, reach(0, a->rank, a->extent, a->input[i].stride), a->input[i].dtype);
+        reads(list, &a->input[i].buffer, reach(0, a->rank, a->extent, a->input[i].stride), a->input[i].dtype);
     for (int i = 0; i < a->outputs; i++)
-        touch(list, a->output[i].buffer, a->n, a->output[i].dtype);
+        writes(list, &a->output[i].buffer, a->n, a->output[i].dtype);
 }
 
 static void extents_reduce(const struct ls_reduce_args *a, struct extent_list *list)
 {
-    touch(list, a->src, a->outer * a->r * a->inner, a->dtype);
-    touch(list, a->dst, a->outer * a->inner, a->op >= LS_REDUCE_ARGMAX ? LS_INT32 : a->dtype);
+    reads(list, &a->src, a->outer * a->r * a->inner, a->dtype);
+    writes(list, &a->dst, a->outer * a->inner, a->op >= LS_REDUCE_ARGMAX ? LS_INT32 : a->dtype);
 }
 
 static void extents_gemm(const struct ls_gemm_args *a, struct extent_list *list)
 {
-    touch(list, a->a, a->k ? (a->batch - 1) * a->stride_a + a->m * a->k : 0, LS_FLOAT32);
-    touch(list, a->b, a->k ? (a->batch - 1) * a->stride_b + a->k * a->n : 0, LS_FLOAT32);
-    touch(list, a->c, a->batch * a->m * a->n, LS_FLOAT32);
-    touch(list, a->bias, a->bias ? a->n : 0, LS_FLOAT32);
+    reads(list, &a->a, a->k ? (a->batch - 1) * a->stride_a + a->m * a->k : 0, LS_FLOAT32);
+    reads(list, &a->b, a->k ? (a->batch - 1) * a->stride_b + a->k * a->n : 0, LS_FLOAT32);
+    writes(list, &a->c, a->batch * a->m * a->n, LS_FLOAT32);
+    reads(list, &a->bias, a->bias ? a->n : 0, LS_FLOAT32);
 }
 
 /* The elements of the images on both sides of a window, of one channel. */
@@ -93,10 +105,10 @@ static void extents_conv(const struct ls_conv_args *a, struct extent_list *list)
     int64_t in, out, size = a->window.size[0] * a->window.size[1] * a->window.size[2];
     int64_t biases = a->groups * (a->pass == LS_CONV_INPUT ? a->channels : a->filters);
     pixels(&a->window, &in, &out);
-    touch(list, a->input, in * a->groups * a->channels, LS_FLOAT32);
-    touch(list, a->kernel, size * a->channels * a->groups * a->filters, LS_FLOAT32);
-    touch(list, a->output, out * a->groups * a->filters, LS_FLOAT32);
-    touch(list, a->bias, a->bias ? biases : 0, LS_FLOAT32);
+    touch(list, &a->input, in * a->groups * a->channels, LS_FLOAT32, a->pass == LS_CONV_INPUT);
+    touch(list, &a->kernel, size * a->channels * a->groups * a->filters, LS_FLOAT32, a->pass == LS_CONV_KERNEL);
+    touch(list, &a->output, out * a->groups * a->filters, LS_FLOAT32, a->pass == LS_CONV_FORWARD);
+    reads(list, &a->bias, a->bias ? biases : 0, LS_FLOAT32);
 }
 
 static void extents_pool(const struct ls_pool_args *a, struct extent_list *list)
@@ -105,64 +117,64 @@ static void extents_pool(const struct ls_pool_args *a, struct extent_list *list)
     bool back = a->op == LS_POOL_SPREAD_MAX || a->op == LS_POOL_SPREAD_AVERAGE;
     bool positions = a->op == LS_POOL_TAKE || a->op == LS_POOL_SPREAD_MAX || a->positions;
     pixels(&a->window, &in, &out);
-    touch(list, a->src, (back ? out : in) * a->channels, LS_FLOAT32);
-    touch(list, a->dst, (back ? in : out) * a->channels, LS_FLOAT32);
-    touch(list, a->positions, positions ? out * a->channels : 0, LS_INT32);
+    reads(list, &a->src, (back ? out : in) * a->channels, LS_FLOAT32);
+    writes(list, &a->dst, (back ? in : out) * a->channels, LS_FLOAT32);
+    touch(list, &a->positions, positions ? out * a->channels : 0, LS_INT32, a->op == LS_POOL_MAX);
 }
 
 static void extents_gather(const struct ls_gather_args *a, struct extent_list *list)
 {
-    touch(list, a->table, a->outer * a->rows * a->inner, a->dtype);
-    touch(list, a->indices, a->count, LS_INT32);
-    touch(list, a->dst, a->outer * a->count * a->inner, a->dtype);
+    reads(list, &a->table, a->outer * a->rows * a->inner, a->dtype);
+    reads(list, &a->indices, a->count, LS_INT32);
+    writes(list, &a->dst, a->outer * a->count * a->inner, a->dtype);
 }
 
 static void extents_scatter_add(const struct ls_scatter_add_args *a, struct extent_list *list)
 {
-    touch(list, a->dst, a->outer * a->rows * a->inner, LS_FLOAT32);
-    touch(list, a->indices, a->count, LS_INT32);
-    touch(list, a->updates, a->outer * a->count * a->inner, LS_FLOAT32);
+    writes(list, &a->dst, a->outer * a->rows * a->inner, LS_FLOAT32);
+    reads(list, &a->indices, a->count, LS_INT32);
+    reads(list, &a->updates, a->outer * a->count * a->inner, LS_FLOAT32);
 }
 
 static void extents_scan(const struct ls_scan_args *a, struct extent_list *list)
 {
     int64_t n = a->outer * a->r * a->inner;
-    touch(list, a->factor, a->factor ? n : 0, a->dtype);
-    touch(list, a->addend, a->addend ? n : 0, a->dtype);
-    touch(list, a->dst, n, a->dtype);
+    reads(list, &a->factor, a->factor ? n : 0, a->dtype);
+    reads(list, &a->addend, a->addend ? n : 0, a->dtype);
+    writes(list, &a->dst, n, a->dtype);
 }
 
 static void extents_sort(const struct ls_sort_args *a, struct extent_list *list)
 {
-    touch(list, a->src, a->outer * a->r, a->dtype);
-    touch(list, a->dst, a->outer * a->r, LS_INT32);
+    reads(list, &a->src, a->outer * a->r, a->dtype);
+    writes(list, &a->dst, a->outer * a->r, LS_INT32);
 }
 
 static void extents_random(const struct ls_random_args *a, struct extent_list *list)
 {
-    touch(list, a->dst, a->n, a->kind == LS_RANDOM_BITS ? LS_INT32 : LS_FLOAT32);
-    touch(list, a->step, 1, LS_INT32);
+    writes(list, &a->dst, a->n, a->kind == LS_RANDOM_BITS ? LS_INT32 : LS_FLOAT32);
+    reads(list, &a->step, 1, LS_INT32);
 }
 
 static void extents_digest(const struct ls_digest_args *a, struct extent_list *list)
 {
     for (int i = 0; i < a->inputs; i++)
-        touch(list, a->input[i].buffer, a->input[i].n, a->input[i].dtype);
-    touch(list, a->dst, a->at + 2 * (int64_t)a->inputs, LS_INT32);
+        reads(list, &a->input[i].buffer, a->input[i].n, a->input[i].dtype);
+    writes(list, &a->dst, a->at + 2 * (int64_t)a->inputs, LS_INT32);
 }
 
 static void extents_softmax(const struct ls_softmax_args *a, struct extent_list *list)
 {
-    touch(list, a->src, a->outer * a->r, LS_FLOAT32);
-    touch(list, a->dst, a->outer * a->r, LS_FLOAT32);
+    reads(list, &a->src, a->outer * a->r, LS_FLOAT32);
+    writes(list, &a->dst, a->outer * a->r, LS_FLOAT32);
 }
 
 static void extents_sparse_xent(const struct ls_sparse_xent_args *a, struct extent_list *list)
 {
-    touch(list, a->logits, a->outer * a->r, LS_FLOAT32);
-    touch(list, a->labels, a->outer, LS_INT32);
-    touch(list, a->loss, a->outer, LS_FLOAT32);
-    touch(list, a->probabilities, a->probabilities ? a->outer * a->r : 0, LS_FLOAT32);
+    reads(list, &a->logits, a->outer * a->r, LS_FLOAT32);
+    reads(list, &a->labels, a->outer, LS_INT32);
+    writes(list, &a->loss, a->outer, LS_FLOAT32);
+    writes(list, &a->probabilities, a->probabilities ? a->outer * a->r : 0, LS_FLOAT32);
 }
 
 /* ---- Calls ---- */
@@ -203,11 +215,13 @@ static ls_status not_fitting(ls_context *ls, const char *name)
                                                                                                    \
     ls_status ls_dispatch_##name(ls_context *ls, const struct ls_##name##_args *args)              \
     {                                                                                              \
-        struct extent_list list = {.fits = true};                                                  \
+        struct extent_list list;                                                                   \
         if (ls->error != LS_OK)                                                                    \
             return ls->error;                                                                      \
+        list.fits = true;                                                                          \
+        list.count = 0;                                                                            \
         extents_##name(args, &list);                                                               \
-        if (!list.fits)                                                                            \
+        if (!fits(&list))                                                                          \
             return not_fitting(ls, #name);                                                         \
         ls_status status = call_##name(ls, args);                                                  \
         if (status == LS_UNSUPPORTED) {                                                            \
@@ -218,11 +232,17 @@ static ls_status not_fitting(ls_context *ls, const char *name)
         }                                                                                          \
         if (status == LS_OK && ls->recorder)                                                       \
             status = ls_recorder_add(ls, &(struct ls_node){LS_PRIM_##name, {.name = *args}},       \
-                                     list.buffer, list.count);                                     \
+                                     list.extent, list.count);                                     \
         return status;                                                                             \
     }
 #include "prims.def"
 #undef PRIM
+
+static void tell_step(struct ls_device *device)
+{
+    if (device->backend->step)
+        device->backend->step(device);
+}
 
 ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node)
 {
@@ -230,10 +250,20 @@ ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node)
 #define PRIM(name, need, meaning) case LS_PRIM_##name: return call_##name(ls, &node->args.name);
 #include "prims.def"
 #undef PRIM
-    case LS_PRIM_COUNT:
+    case LS_NODE_STEP:
+        tell_step(ls->device);
         break;
     }
-    return LS_INTERNAL;
+    return LS_OK;
+}
+
+void ls_step_ended(ls_context *ls)
+{
+    if (ls_failed(ls))
+        return;
+    tell_step(ls->device);
+    if (ls->recorder)
+        ls_recorder_add(ls, &(struct ls_node){.prim = LS_NODE_STEP}, NULL, 0);
 }
 
 int ls_node_extents(const struct ls_node *node, struct ls_extent *extents)
@@ -246,8 +276,7 @@ int ls_node_extents(const struct ls_node *node, struct ls_extent *extents)
     case LS_PRIM_COUNT:
         break;
     }
-    for (int i = 0; i < list.count; i++)
-        extents[i] = (struct ls_extent){list.buffer[i], list.elements[i], list.dtype[i]};
+    memcpy(extents, list.extent, (size_t)list.count * sizeof *extents);
     return list.count;
 }
 

@@ -12,13 +12,4 @@
 #define I_FF(name, ...) ROW(name)
 #define I_II(name, ...) ROW(name)
 #define W_IWW(name, ...) ROW(name)
-#include "../ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
+#include "elementwise_rows.h"

@@ -297,7 +297,7 @@ static ls_status record(struct ls_function *f, const ls_tensor *inputs)
     if (!ls_failed(ls)) {
         f->calls = 2;
         ls_receipt_replayed(ls, r);
-        ls_say(ls, LS_LOG_DEBUG, "captured a step of %zu primitive calls", r->count);
+        ls_say(ls, LS_LOG_DEBUG, "captured a step of %zu primitive calls", ls_function_size(f));
     } else {
         forget(f);
     }
@@ -403,7 +403,14 @@ ls_function *ls_function_create(ls_context *ls, ls_function_body *body, void *us
     return f;
 }
 
-size_t ls_function_size(const ls_function *f) { return f ? f->recorder.count : 0; }
+/* The nodes but the ends of steps. */
+size_t ls_function_size(const ls_function *f)
+{
+    size_t calls = 0;
+    for (size_t n = 0; f && n < f->recorder.count; n++)
+        calls += f->recorder.nodes[n].prim != LS_NODE_STEP;
+    return calls;
+}
 
 void ls_function_destroy(ls_function **f)
 {

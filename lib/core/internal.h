@@ -41,6 +41,9 @@ void ls_disown(ls_context *ls, void *object);
 /** The first owned object that has this destroy function; NULL if there is none. */
 void *ls_owned_by(const ls_context *ls, void (*destroy)(void *object));
 
+/** Tells the device that a training step has ended; a function that is being captured notes where. */
+void ls_step_ended(ls_context *ls);
+
 /** Whether the context has an error, and so building calls do nothing. */
 static inline bool ls_failed(const ls_context *ls) { return ls_error(ls) != LS_OK; }
 

@@ -12,13 +12,14 @@
 
 #include "env.h"
 #include "receipt_file.h"
+#include "record.h"
 #include "recorder.h"
 
 enum { WORDS = 1 << 16, REMEMBERED = 4, MOST_LOSSES = 8 };
 
 /* What the digests of a step are of. */
 struct layout {
-    const void *optimizer;
+    ls_tensor iterations; /* of the optimizer */
     ls_tensor *variables;
     bool *has_gradient;
     size_t losses, count, words; /* of the entry */
@@ -26,8 +27,9 @@ struct layout {
 
 /* An optimizer, and how many steps it has made as far as the host knows (only where `every` is not 1). */
 struct counted {
-    const void *optimizer;
-    int64_t steps;
+    ls_tensor iterations; /* which it is */
+    int64_t steps; /* below 0: not known */
+    int assigned;  /* how often `iterations` was, since the last step; a step does it once itself */
     int number; /* among those of the same name */
     char name[64];
 };
@@ -118,8 +120,13 @@ void ls_receipt_open(ls_context *ls)
                 ls_fail(ls, LS_INVALID_ARGUMENT, "LOCKSTEP_RECEIPT=%.300s: every=N takes a number from 1 on", words);
                 return;
             }
-        } else
+        } else if (strchr(comma, '/') || strchr(comma, '.')) {
             break; /* part of the name */
+        } else {
+            ls_fail(ls, LS_INVALID_ARGUMENT, "LOCKSTEP_RECEIPT=%.300s: \"%.60s\" is not understood; there are every=N and append",
+                    words, comma + 1);
+            return;
+        }
         *comma = '\0';
     }
 }
@@ -133,28 +140,56 @@ static void number_file(struct ls_receipt *r)
         snprintf(r->path + strlen(r->path), 16, ".%d", number);
 }
 
+/* What `append` finds: whether it is a receipt, whether it has a line yet, and whether its last one is cut off. */
+static bool is_receipt(const char *path, bool *begun, bool *torn)
+{
+    static const char magic[] = LS_RECEIPT_MAGIC "\t";
+    char start[64] = "";
+    FILE *file = fopen(path, "rb");
+    size_t size = file ? fread(start, 1, sizeof start - 1, file) : 0;
+    *begun = memchr(start, '\n', size) != NULL;
+    *torn = *begun && (fseek(file, -1, SEEK_END) != 0 || fgetc(file) != '\n');
+    if (file)
+        fclose(file);
+    return *begun ? strncmp(start, magic, sizeof magic - 1) == 0 : strncmp(magic, start, size) == 0;
+}
+
+static bool refuse_file(ls_context *ls, struct ls_receipt *r, const char *why)
+{
+    r->failed = true;
+    ls_fail(ls, LS_FILE_ERROR, "LOCKSTEP_RECEIPT: %.300s cannot be written: %s", r->path, why);
+    return false;
+}
+
 static bool begin_file(ls_context *ls, struct ls_receipt *r)
 {
+    bool begun = false, torn = false;
     if (r->file)
         return true;
     number_file(r);
-    r->file = fopen(r->path, r->append ? "ab" : "wb");
-    if (!r->file) {
-        r->failed = true;
-        ls_fail(ls, LS_FILE_ERROR, "LOCKSTEP_RECEIPT: %.300s cannot be written: %s", r->path, strerror(errno));
-        return false;
-    }
+    if (r->append && !is_receipt(r->path, &begun, &torn))
+        return refuse_file(ls, r, "it is not a receipt that could be continued; name another file");
+    r->file = fopen(r->path, begun ? "ab" : "wb");
+    if (!r->file)
+        return refuse_file(ls, r, strerror(errno));
+    if (torn)
+        fputc('\n', r->file);
     setvbuf(r->file, NULL, _IOFBF, 1 << 16);
     return ls_receipt_head(&r->line, r->file, &ls->device->info);
 }
 
 /* ---- Layouts ---- */
 
-static struct counted *counted(ls_context *ls, struct ls_receipt *r, const struct ls_receipt_step *step)
+static bool is_same(ls_tensor a, ls_tensor b)
+{
+    return a.context == b.context && a.index == b.index && a.generation == b.generation;
+}
+
+static struct counted *counted(struct ls_receipt *r, const struct ls_receipt_step *step)
 {
     int same = 1;
     for (size_t i = 0; i < r->optimizer_count; i++) {
-        if (r->optimizers[i].optimizer == step->optimizer)
+        if (is_same(r->optimizers[i].iterations, step->iterations))
             return &r->optimizers[i];
         same += strcmp(r->optimizers[i].name, step->name) == 0;
     }
@@ -162,28 +197,35 @@ static struct counted *counted(ls_context *ls, struct ls_receipt *r, const struc
     if (!more)
         return NULL;
     r->optimizers = more;
-    struct counted *new = &more[r->optimizer_count];
-    *new = (struct counted){.optimizer = step->optimizer, .number = same};
+    struct counted *new = &more[r->optimizer_count++];
+    *new = (struct counted){.iterations = step->iterations, .steps = -1, .number = same};
     snprintf(new->name, sizeof new->name, "%s", step->name);
-    if (r->every > 1) { /* the only wait: which steps are written depends on where the run continues */
-        int32_t done = 0;
-        struct ls_buffer *buffer = ls_value_buffer(ls, &ls_slot_of(step->iterations)->value);
-        if (buffer && ls->device->backend->read(ls->device, buffer, 0, &done, sizeof done) != LS_OK)
-            return NULL;
-        new->steps = done - 1;
-    }
-    r->optimizer_count++;
     return new;
 }
 
-static bool is_same(ls_tensor a, ls_tensor b)
+/*
+ * Counts a step, and whether it is one of those to be written. The number is read, and waited for, only once and after a
+ * state was loaded: which steps are written depends on where the run continues. `own`: the step has assigned it already.
+ */
+static bool is_due(ls_context *ls, const struct ls_receipt *r, struct counted *optimizer, int own)
 {
-    return a.context == b.context && a.index == b.index && a.generation == b.generation;
+    if (r->every == 1)
+        return true;
+    if (optimizer->steps < 0 || optimizer->assigned != own) {
+        int32_t done = 0;
+        const struct ls_slot *slot = ls_slot_of(optimizer->iterations);
+        struct ls_buffer *buffer = slot ? ls_value_buffer(ls, &slot->value) : NULL;
+        if (buffer)
+            ls->device->backend->read(ls->device, buffer, 0, &done, sizeof done);
+        optimizer->steps = done - own;
+    }
+    optimizer->assigned = 0;
+    return ++optimizer->steps % r->every == 0;
 }
 
 static bool fits(const struct layout *layout, const struct ls_receipt_step *step, size_t losses)
 {
-    if (layout->optimizer != step->optimizer || layout->count != step->count || layout->losses != losses)
+    if (!is_same(layout->iterations, step->iterations) || layout->count != step->count || layout->losses != losses)
         return false;
     for (size_t i = 0; i < step->count; i++)
         if (!is_same(layout->variables[i], step->variables[i]) ||
@@ -220,7 +262,7 @@ static bool find_layout(struct ls_receipt *r, const struct ls_receipt_step *step
     for (*number = r->layout_count; (*number)-- > 0;)
         if (fits(&r->layouts[*number], step, losses))
             return true;
-    struct layout new = {.optimizer = step->optimizer, .losses = losses, .count = step->count};
+    struct layout new = {.iterations = step->iterations, .losses = losses, .count = step->count};
     struct layout *more = realloc(r->layouts, (r->layout_count + 1) * sizeof *more);
     new.variables = malloc((step->count + 1) * sizeof *new.variables);
     new.has_gradient = malloc((step->count + 1) * sizeof *new.has_gradient);
@@ -301,7 +343,9 @@ static bool is_among(const ls_tensor *items, size_t count, ls_tensor variable)
 void ls_receipt_assigned(ls_context *ls, ls_tensor variable)
 {
     struct ls_receipt *r = ls->receipt;
-    if (r->failed || is_among(r->assigned, r->assigned_count, variable))
+    for (size_t i = 0; i < r->optimizer_count; i++)
+        r->optimizers[i].assigned += is_same(r->optimizers[i].iterations, variable);
+    if (r->failed || !ls_recording(ls) || is_among(r->assigned, r->assigned_count, variable))
         return;
     if (grow((void **)&r->assigned, r->assigned_count, &r->assigned_capacity, sizeof *r->assigned))
         r->assigned[r->assigned_count++] = variable;
@@ -449,18 +493,12 @@ static void record_step(ls_context *ls, struct ls_receipt *r, const struct ls_re
     recorder->marks[recorder->mark_count++] = (struct ls_receipt_mark){row, layout, begin, recorder->count, due};
 }
 
-/* Counts a step, and whether it is one of those to be written. */
-static bool is_due(const struct ls_receipt *r, struct counted *optimizer)
-{
-    return r->every == 1 || ++optimizer->steps % r->every == 0;
-}
-
 static void write_step(ls_context *ls, struct ls_receipt *r, const struct ls_receipt_step *step)
 {
-    struct counted *optimizer = counted(ls, r, step);
+    struct counted *optimizer = counted(r, step);
     const struct remembered *call = call_of(r, step);
     size_t layout;
-    bool due = optimizer && is_due(r, optimizer);
+    bool due = optimizer && is_due(ls, r, optimizer, 1);
     if (!optimizer || ((due || ls->recorder) && !find_layout(r, step, call->targets, optimizer, &layout))) {
         give_up(ls, r);
         return;
@@ -499,8 +537,8 @@ void ls_receipt_replays(ls_context *ls, struct ls_recorder *recorder)
         struct ls_receipt_mark *mark = &recorder->marks[i];
         mark->due = false;
         for (size_t o = 0; o < r->optimizer_count && !r->failed; o++)
-            if (r->optimizers[o].optimizer == r->layouts[mark->layout].optimizer)
-                mark->due = is_due(r, &r->optimizers[o]);
+            if (is_same(r->optimizers[o].iterations, r->layouts[mark->layout].iterations))
+                mark->due = is_due(ls, r, &r->optimizers[o], 0);
     }
 }
 
@@ -534,8 +572,9 @@ void ls_receipt_forget(ls_context *ls, struct ls_recorder *recorder)
 
 static bool end_file(ls_context *ls, struct ls_receipt *r)
 {
-    bool good = !r->failed && (ls->device->lost || write_entries(ls, r));
-    if (good) {
+    bool lost = ls->device->lost; /* and with it what was gathered: the file stays without its end */
+    bool good = !r->failed && (lost || write_entries(ls, r));
+    if (good && !lost) {
         ls_receipt_begin(&r->line, "end");
         ls_receipt_number(&r->line, r->written);
         good = ls_receipt_write(&r->line, r->file);

@@ -20,14 +20,16 @@ ls_status ls_receipt_close(ls_context *ls);
 void ls_receipt_gradient(ls_context *ls, const ls_tensor *targets, size_t target_count, const ls_tensor *gradients,
                          size_t count);
 
-/** Called by ls_assign while a tape records: the next step is of this variable too. */
+/**
+ * Called by ls_assign. While a tape records, the next step is of this variable too; and the number of an optimizer's
+ * step is no longer known if it was assigned by anything but a step, such as the loading of a state.
+ */
 void ls_receipt_assigned(ls_context *ls, ls_tensor variable);
 
 /** A step, when it is done. The receipt's parts are asked of the gradients that were `given` to the step. */
 struct ls_receipt_step {
-    const void *optimizer; /* whose, and its name */
-    const char *name;
-    ls_tensor iterations; /* int32, rank 0: the number of this step, from 1 on */
+    const char *name;     /* the optimizer's */
+    ls_tensor iterations; /* which it is, and the number of this step, from 1 on; int32, rank 0 */
     const ls_tensor *given, *applied, *variables;
     size_t count;
 };

@@ -89,7 +89,7 @@ bool ls_receipt_write(struct ls_receipt_line *line, FILE *file)
 
 bool ls_receipt_head(struct ls_receipt_line *line, FILE *file, const ls_device_info *device)
 {
-    ls_receipt_begin(line, "lockstep receipt");
+    ls_receipt_begin(line, LS_RECEIPT_MAGIC);
     ls_receipt_number(line, 1);
     bool good = ls_receipt_write(line, file);
     ls_receipt_begin(line, "library");

@@ -7,7 +7,9 @@
  *     device    WORDS  NAME  DRIVER  CLASS
  *     layout    NUMBER  OPTIMIZER  TENSOR...     what the digests of a step are of, in order
  *     step      NUMBER  ITERATION  DIGEST...     by the layout of that number
- *     end       STEPS
+ *     end       STEPS                            how many there are since the head
+ *
+ * A run that continues a file writes all of this again behind it. If the run before was killed, its last line may be torn.
  */
 #ifndef LOCKSTEP_CORE_RECEIPT_FILE_H
 #define LOCKSTEP_CORE_RECEIPT_FILE_H
@@ -17,6 +19,9 @@
 #include <stdio.h>
 
 #include <lockstep/context.h>
+
+/** The first field of a file. */
+#define LS_RECEIPT_MAGIC "lockstep receipt"
 
 /** A line being made. After a failed allocation `failed` stays set and nothing is written. */
 struct ls_receipt_line {

@@ -82,7 +82,8 @@ static int32_t no_memory(struct ls_tape *tape)
     return -1;
 }
 
-int32_t ls_tape_follow(struct ls_tape *tape, uint64_t id)
+/* Follows a value from now on; its number, or -1 without memory (raised). */
+static int32_t follow(struct ls_tape *tape, uint64_t id)
 {
     if (2 * (size_t)tape->value_count >= tape->table_capacity && !grow(tape))
         return no_memory(tape);
@@ -189,7 +190,7 @@ int32_t ls_tape_watch(struct ls_tape *tape, ls_tensor tensor)
         return number;
     if (ls_slot_is_variable(slot) && !note_variable(tape, tensor))
         return no_memory(tape);
-    return ls_tape_follow(tape, slot->value.id);
+    return follow(tape, slot->value.id);
 }
 
 static struct ls_value keep(const struct ls_value *value, bool elements)
@@ -237,7 +238,7 @@ static bool record_on(struct ls_tape *tape, const struct ls_op *op, const ls_ten
     if (bytes)
         memcpy(entry.attributes, attributes, bytes);
     const struct ls_slot *result = ls_slot_of(out);
-    entry.out_index = ls_tape_follow(tape, result->value.id);
+    entry.out_index = follow(tape, result->value.id);
     if (entry.out_index < 0)
         return false;
     entry.out = keep(&result->value, saves & LS_SAVE_OUT);

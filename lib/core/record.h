@@ -106,9 +106,7 @@ struct ls_tape {
 
 /** The tape's number of a value; -1 if it does not follow it. */
 int32_t ls_tape_find(const struct ls_tape *tape, uint64_t id);
-/** Follows a value from now on; its number, or -1 without memory (raised). */
-int32_t ls_tape_follow(struct ls_tape *tape, uint64_t id);
-/** As ls_tape_follow, of a tensor that is watched: a variable is noted as such. */
+/** Follows a tensor that is watched; a variable is noted as such. Its number, or -1 without memory (raised). */
 int32_t ls_tape_watch(struct ls_tape *tape, ls_tensor tensor);
 /** Whether it listens now. */
 bool ls_tape_recording(const struct ls_tape *tape);

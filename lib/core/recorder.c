@@ -19,13 +19,13 @@ static bool reserve(void **items, size_t count, size_t *capacity, size_t size)
     return true;
 }
 
-ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, struct ls_buffer *const *buffers, int count)
+ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, const struct ls_extent *extents, int count)
 {
     struct ls_recorder *r = ls->recorder;
     if (!reserve((void **)&r->nodes, r->count, &r->capacity, sizeof *r->nodes))
         return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a captured step of %zu calls", r->count);
     for (int i = 0; i < count; i++) {
-        struct ls_storage *owner = buffers[i]->owner;
+        struct ls_storage *owner = (*extents[i].buffer)->owner;
         if (!owner || owner->pool == r->pool)
             continue;
         bool known = false;

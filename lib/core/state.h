@@ -163,6 +163,9 @@ enum ls_prim {
     LS_PRIM_COUNT
 };
 
+/** In place of a primitive, in what a function records: here a training step ended. */
+#define LS_NODE_STEP LS_PRIM_COUNT
+
 /** One recorded primitive call. */
 struct ls_node {
     enum ls_prim prim;
@@ -174,22 +177,24 @@ struct ls_node {
 };
 
 /** The most buffers one call names. */
-enum { LS_NODE_BUFFERS = LS_MAP_INPUTS + LS_MAP_OUTPUTS };
+enum { LS_NODE_BUFFERS = LS_DIGEST_INPUTS + 1 };
+_Static_assert(LS_MAP_INPUTS + LS_MAP_OUTPUTS <= LS_NODE_BUFFERS, "a digest has the most buffers of all calls");
 
 /** What a call reads or writes of a buffer: its first elements. */
 struct ls_extent {
-    struct ls_buffer *buffer;
+    struct ls_buffer *const *buffer; /* where the arguments name it */
     int64_t elements;
     ls_dtype dtype;
+    bool written;
 };
-/** The extents of a call, at most LS_NODE_BUFFERS; for decorators. Returns how many. */
+/** The extents of a call, at most LS_NODE_BUFFERS; for decorators. Returns how many. Follows no pointer to a buffer. */
 int ls_node_extents(const struct ls_node *node, struct ls_extent *extents);
 
 /** Runs a recorded call again. Not recorded. */
 ls_status ls_dispatch_node(ls_context *ls, const struct ls_node *node);
 
 /** Called by dispatch for each call while recording (recorder.c). */
-ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, struct ls_buffer *const *buffers, int count);
+ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, const struct ls_extent *extents, int count);
 /** Called before a variable moves to other storage while recording (recorder.c). */
 ls_status ls_recorder_moved(ls_context *ls, struct ls_slot *slot);
 

@@ -93,7 +93,7 @@ ls_status ls_assign(ls_tensor variable, ls_tensor value)
     struct ls_value shared = ls_value_retain(&from->value);
     ls_storage_release(ls, to->value.storage);
     to->value.storage = shared.storage;
-    if (ls->receipt && ls_recording(ls))
+    if (ls->receipt)
         ls_receipt_assigned(ls, variable);
     return ls->error;
 }

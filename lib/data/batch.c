@@ -159,6 +159,8 @@ static int64_t batches(int64_t elements, int64_t size, bool drop_remainder)
 
 ls_dataset *ls_dataset_batch_with(const ls_batch_options *options)
 {
+    if (!options)
+        return ls_no_options("dataset_batch");
     ls_dataset *dataset = options->dataset;
     if (!dataset || ls_failed(dataset->context))
         return NULL;

@@ -36,7 +36,8 @@ int64_t ls_array_bytes(const ls_array *array)
     return bytes >= 0 && ls_checked_mul(bytes, (int64_t)ls_dtype_size(array->dtype), &bytes) ? bytes : -1;
 }
 
-bool ls_shape_fits(const ls_shape *shape, const ls_shape *declared)
+/* Whether `shape` is what `declared` allows. */
+static bool shape_fits(const ls_shape *shape, const ls_shape *declared)
 {
     if (shape->rank != declared->rank)
         return false;
@@ -48,7 +49,7 @@ bool ls_shape_fits(const ls_shape *shape, const ls_shape *declared)
 
 void *ls_array_allocate(ls_array *output, ls_shape shape)
 {
-    if (!output || output->data || !ls_shape_fits(&shape, &output->shape))
+    if (!output || output->data || !shape_fits(&shape, &output->shape))
         return NULL;
     ls_array made = {output->dtype, shape, NULL};
     int64_t bytes = ls_array_bytes(&made);
@@ -182,7 +183,7 @@ enum ls_next ls_element_call(const char *step, ls_element_fn *function, void *us
                               message[0] ? message : ls_status_text(status));
     for (int i = 0; !element->end && i < element->output_count; i++) {
         const ls_array *output = &element->outputs[i];
-        bool same = output->dtype == declared[i].dtype && ls_shape_fits(&output->shape, &declared[i].shape);
+        bool same = output->dtype == declared[i].dtype && shape_fits(&output->shape, &declared[i].shape);
         if (!output->data || !same)
             return ls_problem_set(
                 problem, output->data ? LS_SHAPE_MISMATCH : LS_INVALID_ARGUMENT,

@@ -51,6 +51,8 @@ static ls_dataset *of_opened(ls_context *ls, const char *const *paths, struct op
 
 ls_dataset *ls_dataset_from_files_with(const ls_files_options *options)
 {
+    if (!options)
+        return ls_no_options("dataset_from_files");
     ls_context *ls = options->context;
     if (!ls || ls_failed(ls))
         return NULL;
@@ -77,6 +79,8 @@ ls_dataset *ls_dataset_from_files_with(const ls_files_options *options)
 
 ls_dataset *ls_dataset_from_csv_with(const ls_csv_options *options)
 {
+    if (!options)
+        return ls_no_options("dataset_from_csv");
     ls_context *ls = options->context;
     if (!ls || ls_failed(ls))
         return NULL;

@@ -83,6 +83,8 @@ static const struct ls_stage generator_stage = {
 
 ls_dataset *ls_dataset_from_generator_with(const ls_generator_options *options)
 {
+    if (!options)
+        return ls_no_options("dataset_from_generator");
     ls_context *ls = options->context;
     if (!ls || ls_failed(ls))
         return NULL;

@@ -205,6 +205,8 @@ static const struct ls_stage map_stage = {
 
 ls_dataset *ls_dataset_map_with(const ls_map_options *options)
 {
+    if (!options)
+        return ls_no_options("dataset_map");
     ls_dataset *dataset = options->dataset;
     if (!dataset || ls_failed(dataset->context))
         return NULL;

@@ -108,6 +108,8 @@ static const struct ls_stage shuffle_stage = {
 
 ls_dataset *ls_dataset_shuffle_with(const ls_shuffle_options *options)
 {
+    if (!options)
+        return ls_no_options("dataset_shuffle");
     ls_dataset *dataset = options->dataset;
     if (!dataset || ls_failed(dataset->context))
         return NULL;

@@ -51,8 +51,6 @@ static inline void ls_item_release(struct ls_item *item)
 }
 /** Bytes of an array of known shape; -1 on overflow. */
 int64_t ls_array_bytes(const ls_array *array);
-/** Whether `shape` is what `declared` allows. */
-bool ls_shape_fits(const ls_shape *shape, const ls_shape *declared);
 
 /** Rows that can be read in any order: tensors on the device, with a copy on the host if a stage needs it, or files. */
 struct ls_table {

@@ -26,8 +26,6 @@ static const struct {
 #undef NUMBER
 };
 
-const char *ls_number_name(enum ls_number number) { return numbers[number].name; }
-
 /* ---- Headers ---- */
 
 ls_status ls_input_read_exactly(struct ls_input *in, void *data, size_t bytes, const char *what)
@@ -40,7 +38,8 @@ ls_status ls_input_read_exactly(struct ls_input *in, void *data, size_t bytes, c
     return LS_OK;
 }
 
-ls_status ls_array_header_check(const struct ls_input *in, struct ls_array_header *header)
+/* Sets `bytes`; an error if so many elements cannot be in the file. */
+static ls_status check_header(const struct ls_input *in, struct ls_array_header *header)
 {
     header->bytes = numbers[header->number].bytes;
     for (int d = 0; d < header->shape.rank; d++)
@@ -155,7 +154,7 @@ static ls_status keep(struct ls_input *in, const struct ls_array_header *header,
 static ls_status load(struct ls_input *in, ls_array_header_fn *format, ls_array *array)
 {
     struct ls_array_header header = {0};
-    if (format(in, &header) != LS_OK || ls_array_header_check(in, &header) != LS_OK)
+    if (format(in, &header) != LS_OK || check_header(in, &header) != LS_OK)
         return ls_error(in->ls);
     if (header.bytes > most_bytes)
         return ls_fail(in->ls, LS_OVERFLOW, "%s: %s %s is more than 2 GiB", in->path, numbers[header.number].name,
@@ -215,7 +214,7 @@ ls_tensor ls_read_npy(ls_context *ls, const char *path) { return read_tensor(ls,
 static ls_status open_rows(struct ls_input *in, struct ls_array_file *file)
 {
     struct ls_array_header *header = &file->header;
-    if (ls_array_header_any(in, header) != LS_OK || ls_array_header_check(in, header) != LS_OK)
+    if (ls_array_header_any(in, header) != LS_OK || check_header(in, header) != LS_OK)
         return ls_error(in->ls);
     if (header->shape.rank < 1 || header->shape.dim[0] > INT32_MAX)
         return ls_fail(in->ls, LS_SHAPE_MISMATCH, "%s: is %s; elements need a first dimension, below 2^31", in->path,

@@ -38,17 +38,14 @@ struct ls_array_header {
     bool big_endian;
     ls_shape shape;
     int64_t offset; /* of the first element in the file */
-    int64_t bytes;  /* of all elements in the file: set by ls_array_header_check */
+    int64_t bytes;  /* of all elements in the file: set by array_file.c */
 };
-
-const char *ls_number_name(enum ls_number number);
 
 /** Reads a header, after which the elements follow. LS_BAD_FILE when it is none of that format (idx.c, npy.c). */
 ls_status ls_idx_header(struct ls_input *in, struct ls_array_header *header);
 ls_status ls_npy_header(struct ls_input *in, struct ls_array_header *header);
-/** For them: reads all of `bytes` bytes; and that so many elements can be in the file. */
+/** For them: reads all of `bytes` bytes. */
 ls_status ls_input_read_exactly(struct ls_input *in, void *data, size_t bytes, const char *what);
-ls_status ls_array_header_check(const struct ls_input *in, struct ls_array_header *header);
 
 typedef ls_status ls_array_header_fn(struct ls_input *in, struct ls_array_header *header);
 /** IDX or NPY, by the first bytes. */

@@ -149,6 +149,8 @@ static ls_status open_file(ls_event_writer *writer, const ls_event_writer_option
 
 ls_event_writer *ls_event_writer_open_with(const ls_event_writer_options *o)
 {
+    if (!o)
+        return ls_no_options("event_writer_open");
     ls_context *ls = o->context;
     if (!ls || ls_failed(ls))
         return NULL;

@@ -186,6 +186,8 @@ ls_status ls_safetensors_save(ls_context *ls, const char *path, const struct ls_
 
 ls_status ls_save_safetensors_with(const ls_safetensors_options *o)
 {
+    if (!o)
+        return ls_no_options("save_safetensors"), LS_INVALID_ARGUMENT;
     if (!o->context || ls_failed(o->context))
         return o->context ? ls_error(o->context) : LS_INVALID_ARGUMENT;
     struct ls_named_data *items = calloc(o->count + 1, sizeof *items);

@@ -23,7 +23,8 @@ static void free_naming(void *object)
     free(naming);
 }
 
-struct ls_naming *ls_naming_of(ls_context *ls)
+/* What the layers of a context share; made at the first call. NULL on an error (raised). */
+static struct ls_naming *naming_of(ls_context *ls)
 {
     struct ls_naming *naming = ls_owned_by(ls, free_naming);
     if (naming)
@@ -75,7 +76,7 @@ ls_layer *ls_layer_create(ls_context *ls, const ls_layer_kind *kind, const void 
 {
     if (!ls || ls_failed(ls))
         return NULL;
-    struct ls_naming *naming = ls_naming_of(ls);
+    struct ls_naming *naming = naming_of(ls);
     ls_layer *layer = naming ? calloc(1, sizeof *layer) : NULL;
     if (!layer) {
         ls_fail(ls, LS_OUT_OF_MEMORY, "%s: no host memory for a layer", kind->name);

@@ -67,8 +67,6 @@ struct ls_layer {
     void (*free_compiled)(void *compiled, bool closing);
 };
 
-/** What the layers of a context share; made at the first call. NULL on an error (raised). */
-struct ls_naming *ls_naming_of(ls_context *ls);
 /** Names a layer that is in no model yet: dense, dense_1 in the order of the context, as Keras does. */
 bool ls_layer_name_alone(ls_layer *layer);
 /** How many tensors a call of the layer returns. */

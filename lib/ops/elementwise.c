@@ -44,10 +44,7 @@ static ls_tensor no_gradient(struct ls_vjp_call *call)
 #define LS_ROWS 8
 #define F_F(name, ...) static ls_tensor name(ls_tensor a);
 #define F_FFF(name, ...) static ls_tensor name(ls_tensor a, ls_tensor b, ls_tensor c);
-#include "elementwise.def"
-#undef LS_ROWS
-#undef F_F
-#undef F_FFF
+#include "elementwise_rows.h"
 
 /* Factors of rules that do not fit a row. They take what they need from tensors that are live. */
 static ls_tensor constant(ls_tensor like, float value) { return ls_scalar(like.context, value); }
@@ -155,22 +152,7 @@ static ls_tensor gelu_tanh_bend(ls_tensor a)
         RULE(1, grad_b)                                                                            \
         RULE(2, grad_c)                                                                            \
     }
-#define I_F(...)
-#define I_I(...)
-#define I_FF(...)
-#define I_II(...)
-#define F_I(...)
-#define W_IWW(...)
-#include "elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef F_I
-#undef W_IWW
+#include "elementwise_rows.h"
 #undef RULE
 #undef K
 #undef ZERO
@@ -204,7 +186,7 @@ enum { A = 1, B = 2, C = 4, Y = LS_SAVE_OUT };
 #define F_I I_F
 #define W_IWW(name, formula) [LS_ROW_##name] = {{#name, vjp_##name, NULL}, A},
 static const struct elementwise records[LS_ROW_COUNT] = {
-#include "elementwise.def"
+#include "elementwise_rows.h"
 };
 #undef F_F
 #undef F_FF
@@ -232,37 +214,11 @@ static ls_tensor run(ls_context *ls, enum ls_row row, const ls_tensor *in, const
 #define F_FF F_F
 #define F_FFF F_F
 #define I_FF F_F
-#define I_F(...)
-#define I_I(...)
-#define I_II(...)
-#include "elementwise.def"
-#undef LS_ROWS
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef I_FF
-#undef I_I
-#undef I_II
+#include "elementwise_rows.h"
 #define LS_ROWS 4
-#define F_F(...)
-#define F_FF(...)
-#define F_FFF(...)
-#define I_FF(...)
 #define I_I(name, ...) static const uint16_t int_of_##name __attribute__((__unused__)) = LS_ROW_##name;
 #define I_II I_I
-#define F_I(...)
-#define W_IWW(...)
-#include "elementwise.def"
-#undef LS_ROWS
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef F_I
-#undef W_IWW
+#include "elementwise_rows.h"
 
 /* ---- The public functions ---- */
 
@@ -344,15 +300,7 @@ static ls_tensor with_parameters(enum ls_row row, ls_tensor a, const float *para
     ls_tensor ls_##name(ls_tensor a) { return logical(LS_ROW_##name, &a, 1); }
 #define I_II(name, ...)                                                                            \
     ls_tensor ls_##name(ls_tensor a, ls_tensor b) { return logical(LS_ROW_##name, (ls_tensor[]){a, b}, 2); }
-#include "elementwise.def"
-#undef LS_ROWS
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
+#include "elementwise_rows.h"
 #undef OF_TWO
 
 #define LS_ROWS 2
@@ -363,10 +311,7 @@ static ls_tensor with_parameters(enum ls_row row, ls_tensor a, const float *para
     {                                                                                              \
         return with_parameters(LS_ROW_##name, a, (float[]){b, c}, 2);                              \
     }
-#include "elementwise.def"
-#undef LS_ROWS
-#undef F_FF
-#undef F_FFF
+#include "elementwise_rows.h"
 
 #define LS_ROWS 8
 #define F_F(name, ...)                                                                             \
@@ -376,10 +321,7 @@ static ls_tensor with_parameters(enum ls_row row, ls_tensor a, const float *para
     {                                                                                              \
         return numeric(LS_ROW_##name, 0, (ls_tensor[]){a, b, c}, 3, LS_FLOAT32);                   \
     }
-#include "elementwise.def"
-#undef LS_ROWS
-#undef F_F
-#undef F_FFF
+#include "elementwise_rows.h"
 
 ls_tensor ls_gelu(ls_tensor a, bool approximate)
 {

@@ -79,6 +79,8 @@ static ls_status train_end(void *user, const ls_event *event)
 
 ls_callback *ls_backup_and_restore_with(const ls_backup_and_restore_options *o)
 {
+    if (!o)
+        return ls_no_options("backup_and_restore");
     ls_context *ls = o->snapshot.context;
     if (!ls || ls_failed(ls))
         return NULL;

@@ -19,6 +19,8 @@ static void free_callback(void *object)
 
 ls_callback *ls_lambda_callback_with(const ls_lambda_callback_options *options)
 {
+    if (!options)
+        return ls_no_options("lambda_callback");
     ls_context *ls = options->context;
     if (!ls || ls_failed(ls))
         return NULL;

@@ -138,6 +138,8 @@ static bool check(const ls_model_checkpoint_options *o)
 
 ls_callback *ls_model_checkpoint_with(const ls_model_checkpoint_options *o)
 {
+    if (!o)
+        return ls_no_options("model_checkpoint");
     struct checkpoint *c = ls_callback_state(o->context, "model_checkpoint", sizeof *c);
     if (!c)
         return NULL;

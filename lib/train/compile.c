@@ -154,6 +154,8 @@ static bool check_options(ls_context *ls, const ls_compile_options *o)
 
 ls_status ls_compile_with(const ls_compile_options *options)
 {
+    if (!options)
+        return ls_no_options("compile"), LS_INVALID_ARGUMENT;
     ls_context *ls = ls_layer_context(options->model);
     if (!ls)
         return LS_INVALID_ARGUMENT;

@@ -125,6 +125,8 @@ static ls_status logger_train_end(void *user, const ls_event *event)
 
 ls_callback *ls_csv_logger_with(const ls_csv_logger_options *o)
 {
+    if (!o)
+        return ls_no_options("csv_logger");
     struct logger *l = ls_callback_state(o->context, "csv_logger", sizeof *l);
     if (!l)
         return NULL;

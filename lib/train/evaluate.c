@@ -57,6 +57,8 @@ bool ls_test_pass(struct ls_run *run, struct ls_feed *feed, int64_t steps)
 
 ls_status ls_evaluate_with(const ls_evaluate_options *options)
 {
+    if (!options)
+        return ls_no_options("evaluate"), LS_INVALID_ARGUMENT;
     struct ls_run run;
     struct ls_feed feed = {0};
     struct ls_run_options run_options = {LS_OPTIONS_OF_RUN(options)};
@@ -145,6 +147,8 @@ static void predict_pass(struct ls_run *run, struct ls_feed *feed, int64_t steps
 
 ls_status ls_predict_with(const ls_predict_options *options)
 {
+    if (!options)
+        return ls_no_options("predict"), LS_INVALID_ARGUMENT;
     struct ls_run run;
     struct ls_feed feed = {0};
     struct pieces pieces = {0};
@@ -223,6 +227,8 @@ static ls_status no_model(const ls_on_batch_options *options)
 
 ls_status ls_train_on_batch_with(const ls_on_batch_options *options)
 {
+    if (!options)
+        return ls_no_options("train_on_batch"), LS_INVALID_ARGUMENT;
     struct ls_compiled *compiled = ls_compiled_of(options->model, "train_on_batch");
     one_step *own = compiled ? compiled->options.train_step : NULL;
     return compiled ? on_batch(options, compiled, own ? own : ls_default_train_step) : no_model(options);
@@ -230,6 +236,8 @@ ls_status ls_train_on_batch_with(const ls_on_batch_options *options)
 
 ls_status ls_test_on_batch_with(const ls_on_batch_options *options)
 {
+    if (!options)
+        return ls_no_options("test_on_batch"), LS_INVALID_ARGUMENT;
     struct ls_compiled *compiled = ls_compiled_of(options->model, "test_on_batch");
     one_step *own = compiled ? compiled->options.test_step : NULL;
     return compiled ? on_batch(options, compiled, own ? own : ls_default_test_step) : no_model(options);
@@ -237,6 +245,8 @@ ls_status ls_test_on_batch_with(const ls_on_batch_options *options)
 
 ls_status ls_predict_on_batch_with(const ls_on_batch_options *options)
 {
+    if (!options)
+        return ls_no_options("predict_on_batch"), LS_INVALID_ARGUMENT;
     if (options->y_pred)
         *options->y_pred = (ls_tensor){0};
     if (!options->model || ls_failed(options->model->context))

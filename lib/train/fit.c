@@ -286,6 +286,8 @@ static void finish(struct fit *fit)
 
 ls_status ls_fit_with(const ls_fit_options *options)
 {
+    if (!options)
+        return ls_no_options("fit"), LS_INVALID_ARGUMENT;
     ls_history *before = options->history && options->resume ? *options->history : NULL;
     if (options->history && !options->resume)
         *options->history = NULL;

@@ -57,7 +57,8 @@ bool ls_monitor_better(const struct ls_monitor *monitor, double value, double re
     return monitor->larger ? (float)shifted > (float)reference : (float)shifted < (float)reference;
 }
 
-const char *ls_log_names(const ls_logs *logs, char *text, size_t size)
+/* The names of all logs, comma by comma, for messages. */
+static const char *log_names(const ls_logs *logs, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
@@ -109,7 +110,7 @@ static ls_status stopper_epoch_end(void *user, const ls_event *event)
     char names[1024];
     if (!ls_logs_has(event->logs, s->monitor.name)) {
         ls_say(ls_layer_context(event->model), LS_LOG_WARNING, "Early stopping conditioned on metric `%s` which is not "
-               "available. Available metrics are: %s", s->monitor.name, ls_log_names(event->logs, names, sizeof names));
+               "available. Available metrics are: %s", s->monitor.name, log_names(event->logs, names, sizeof names));
         return LS_OK;
     }
     if (event->epoch < s->start_from_epoch)
@@ -156,6 +157,8 @@ static ls_status stopper_train_end(void *user, const ls_event *event)
 
 ls_callback *ls_early_stopping_with(const ls_early_stopping_options *o)
 {
+    if (!o)
+        return ls_no_options("early_stopping");
     struct stopper *s = ls_callback_state(o->context, "early_stopping", sizeof *s);
     if (!s)
         return NULL;
@@ -228,7 +231,7 @@ static ls_status reducer_epoch_end(void *user, const ls_event *event)
     ls_logs_set(event->logs, "learning_rate", rate);
     if (!ls_logs_has(event->logs, r->monitor.name)) {
         ls_say(ls, LS_LOG_WARNING, "Learning rate reduction is conditioned on metric `%s` which is not available. "
-               "Available metrics are: %s.", r->monitor.name, ls_log_names(event->logs, names, sizeof names));
+               "Available metrics are: %s.", r->monitor.name, log_names(event->logs, names, sizeof names));
         return ls_error(ls);
     }
     double current = ls_logs_get(event->logs, r->monitor.name);
@@ -248,6 +251,8 @@ static ls_status reducer_epoch_end(void *user, const ls_event *event)
 
 ls_callback *ls_reduce_lr_on_plateau_with(const ls_reduce_lr_options *o)
 {
+    if (!o)
+        return ls_no_options("reduce_lr_on_plateau");
     struct reducer *r = ls_callback_state(o->context, "reduce_lr_on_plateau", sizeof *r);
     if (!r)
         return NULL;

@@ -155,6 +155,8 @@ static double now(const ls_progress *bar)
 
 ls_progress *ls_progress_create_with(const ls_progress_options *options)
 {
+    if (!options)
+        return ls_no_options("progress_create");
     ls_context *ls = options->context;
     if (!ls || ls_failed(ls))
         return NULL;

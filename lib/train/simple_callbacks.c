@@ -40,6 +40,8 @@ static ls_status scheduler_epoch_end(void *user, const ls_event *event)
 
 ls_callback *ls_learning_rate_scheduler_with(const ls_lr_scheduler_options *options)
 {
+    if (!options)
+        return ls_no_options("learning_rate_scheduler");
     ls_lr_scheduler_options *o = ls_callback_state(options->context, "learning_rate_scheduler", sizeof *o);
     if (!o)
         return NULL;
@@ -74,6 +76,8 @@ static ls_status nan_batch_end(void *user, const ls_event *event)
 
 ls_callback *ls_terminate_on_nan_with(const ls_terminate_on_nan_options *options)
 {
+    if (!options)
+        return ls_no_options("terminate_on_nan");
     ls_terminate_on_nan_options *o = ls_callback_state(options->context, "terminate_on_nan", sizeof *o);
     if (!o)
         return NULL;

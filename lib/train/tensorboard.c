@@ -165,6 +165,8 @@ static char *folder(const char *log_dir, const char *name)
 
 ls_callback *ls_tensorboard_with(const ls_tensorboard_options *o)
 {
+    if (!o)
+        return ls_no_options("tensorboard");
     struct board *b = ls_callback_state(o->context, "tensorboard", sizeof *b);
     if (!b)
         return NULL;

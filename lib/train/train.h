@@ -167,8 +167,6 @@ static inline bool ls_monitor_improves(const struct ls_monitor *monitor, double 
 {
     return monitor->has_best == 0 || ls_monitor_better(monitor, value, monitor->best);
 }
-/** The names of all logs, comma by comma, for messages. */
-const char *ls_log_names(const ls_logs *logs, char *text, size_t size);
 
 /* ---- run.c ---- */
 

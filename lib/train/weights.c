@@ -200,6 +200,8 @@ static ls_status status_of(const ls_weights_options *o)
 
 ls_status ls_save_weights_with(const ls_weights_options *o)
 {
+    if (!o)
+        return ls_no_options("save_weights"), LS_INVALID_ARGUMENT;
     if (!check(o, "save_weights"))
         return status_of(o);
     ls_scope_begin(o->model->context);
@@ -212,6 +214,8 @@ ls_status ls_save_weights_with(const ls_weights_options *o)
 
 ls_status ls_load_weights_with(const ls_weights_options *o)
 {
+    if (!o)
+        return ls_no_options("load_weights"), LS_INVALID_ARGUMENT;
     if (!check(o, "load_weights"))
         return status_of(o);
     ls_context *ls = o->model->context;

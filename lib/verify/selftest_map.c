@@ -175,16 +175,7 @@ static const struct row {
 #define I_II(name, formula) {#name, #formula, "II", 'I', {0}},
 #define F_I(name, formula) {#name, #formula, "I", 'F', {0}},
 #define W_IWW(name, formula) {#name, #formula, "IWW", 'W', {0, 0, -2, 2, -2, 2}},
-#include "../ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef F_I
-#undef W_IWW
+#include "elementwise_rows.h"
 };
 
 /* A program being put together: its results, the functions', and the inputs, each with its interval. */

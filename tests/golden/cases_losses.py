@@ -8,7 +8,7 @@ import tensorflow as tf
 from engine import Family, Random
 
 K = keras.losses
-# In the order of `losses` in golden_ops.c.
+# In the order of `losses` in golden_losses.c.
 LOSSES = {"sparse_categorical_crossentropy": K.SparseCategoricalCrossentropy,
           "categorical_crossentropy": K.CategoricalCrossentropy, "binary_crossentropy": K.BinaryCrossentropy,
           "kl_divergence": K.KLDivergence, "hinge": K.Hinge, "squared_hinge": K.SquaredHinge,

@@ -8,7 +8,7 @@ from cases_losses import LOSSES
 from engine import Family, Random, bound, nudged
 
 M = keras.metrics
-# In the order of make_metric in golden_ops.c; losses come after 100.
+# In the order of make_metric in golden_losses.c; losses come after 100.
 METRICS = {"mean": M.Mean, "sum": M.Sum, "accuracy": M.Accuracy, "binary_accuracy": M.BinaryAccuracy,
            "categorical_accuracy": M.CategoricalAccuracy, "sparse_categorical_accuracy": M.SparseCategoricalAccuracy,
            "top_k_categorical_accuracy": M.TopKCategoricalAccuracy,

@@ -86,7 +86,7 @@ def softmax(f):
                 [np.int32([0, 4200, 777]), ((3, 4201), 9)])
 
 
-# The functions below are written again, with ls_ ops, in tests/golden_ops.c.
+# The functions below are written again, with ls_ ops, in tests/golden_networks.c.
 
 def net_power(x):
     return tf.square(tf.square(x))

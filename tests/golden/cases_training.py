@@ -14,7 +14,7 @@ SHAPES = {"kernel": (2, 3), "bias": (3,)}
 
 # ---- Optimizers ----
 
-# In the order of call_optimizer in golden_ops.c: the class and what its three numbers and its flag are.
+# In the order of make_optimizer in golden_training.c: the class and what its three numbers and its flag are.
 KINDS = {"sgd": (keras.optimizers.SGD, ["momentum"], "nesterov"),
          "adam": (keras.optimizers.Adam, ["beta_1", "beta_2", "epsilon"], "amsgrad"),
          "adamw": (keras.optimizers.AdamW, ["beta_1", "beta_2", "epsilon"], "amsgrad"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes tests/golden_tape.h: what TensorFlow, in float64, gives for the network of tests/test_tape.c.
+"""Writes tests/golden_tape.h: what TensorFlow, in float64, gives for the network of tests/tape_check.h.
 
     python generate_tape.py > ../golden_tape.h
 """

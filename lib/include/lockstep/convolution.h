@@ -24,6 +24,7 @@
 extern "C" {
 #endif
 
+/** No padding; as much as gives ceil(in / stride) cells; all of it before, of sequences only; as `pads` says. */
 typedef enum ls_padding { LS_VALID, LS_SAME, LS_CAUSAL, LS_EXPLICIT, LS_PADDING_COUNT } ls_padding;
 
 enum { LS_SPATIAL_MAX = 3 };

@@ -23,6 +23,7 @@ extern "C" {
 
 /* ---- safetensors ---- */
 
+/** An entry of a file: its name, and what it holds. */
 typedef struct ls_named_tensor {
     const char *name;
     ls_tensor tensor;

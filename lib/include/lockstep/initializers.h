@@ -33,6 +33,7 @@ LS_API ls_initializer ls_random_normal_initializer(float mean, float stddev);
 /** Normal, drawn again outside of two deviations. keras.initializers.TruncatedNormal, 0, 0.05. */
 LS_API ls_initializer ls_truncated_normal_initializer(float mean, float stddev);
 
+/** How many inputs an output has, how many outputs an input, or the mean of both; and what is drawn from. */
 typedef enum ls_fan { LS_FAN_IN, LS_FAN_OUT, LS_FAN_AVG } ls_fan;
 typedef enum ls_distribution { LS_TRUNCATED_NORMAL, LS_UNTRUNCATED_NORMAL, LS_UNIFORM } ls_distribution;
 

@@ -102,6 +102,7 @@ LS_API ls_metric *ls_precision_with(const ls_precision_options *options);
 LS_API ls_metric *ls_recall_with(const ls_precision_options *options);
 #define ls_recall(...) ls_recall_with(&(ls_precision_options){.context = __VA_ARGS__})
 
+/** The curve: receiver operating characteristic, or precision over recall; and how its area is summed. */
 typedef enum ls_auc_curve { LS_AUC_ROC, LS_AUC_PR, LS_AUC_CURVE_COUNT } ls_auc_curve;
 typedef enum ls_auc_summation {
     LS_AUC_INTERPOLATION, /* trapezoids; of a PR curve the integral of the true curve between points */

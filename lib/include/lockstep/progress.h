@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+/** A progress bar. Its context owns it. */
 typedef struct ls_progress ls_progress;
 
 typedef enum ls_progress_style {

@@ -48,6 +48,7 @@ extern "C" {
     X(LS_NOT_FINITE, 21, "an op made a NaN or Inf (LOCKSTEP_CHECK=numerics)")                       \
     X(LS_DIVERGED, 22, "two devices gave different bits (LOCKSTEP_BACKEND=verify:)")
 
+/** The outcome of a call: LS_OK, which is 0, or one of the list above. */
 typedef enum ls_status {
 #define LS_STATUS_ENUM(name, value, text) name = value,
     LS_STATUS_LIST(LS_STATUS_ENUM)

@@ -98,6 +98,7 @@ LS_API size_t ls_watched_variables(const ls_tape *tape, ls_tensor *variables, si
 LS_API ls_status ls_gradient(ls_tape *tape, ls_tensor target, const ls_tensor *sources, size_t count,
                              ls_tensor *gradients);
 
+/** What a source that the target does not depend on gets: the nil tensor, or zeros of its shape. */
 typedef enum ls_unconnected { LS_UNCONNECTED_NONE, LS_UNCONNECTED_ZERO } ls_unconnected;
 
 /** What ls_gradient_with computes: tape.gradient(targets, sources, output_gradients, unconnected). */

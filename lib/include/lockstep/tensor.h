@@ -92,6 +92,7 @@ LS_API ls_status ls_read(ls_tensor a, void *data, size_t bytes);
 /** The value of a float32 tensor with one element; NaN on error (see ls_error). Blocks. */
 LS_API float ls_item(ls_tensor a);
 
+/** Whether a handle is nil: {0}, what an op returns after an error. Not whether it is stale. */
 LS_API bool ls_is_nil(ls_tensor a);
 /** Shape, dtype and element count of a tensor; a nil or stale handle gives rank 0 / LS_FLOAT32 / 0. */
 LS_API ls_shape ls_shape_of_tensor(ls_tensor a);
