@@ -20,16 +20,7 @@ const struct ls_vk_row ls_vk_rows[LS_ROW_COUNT] = {
 #define I_FF(name, formula) {#name, #formula, "FF", 'I', __LINE__},
 #define I_II(name, formula) {#name, #formula, "II", 'I', __LINE__},
 #define W_IWW(name, formula) {#name, #formula, "IWW", 'W', __LINE__},
-#include "../../lib/ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
-#undef W_IWW
+#include "elementwise_rows.h"
 };
 
 /* An argument of a row: memory with strides, or a word. */
