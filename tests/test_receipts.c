@@ -60,7 +60,7 @@ static const char *path_of(const char *file)
 struct run {
     const char *receipt, *device;
     int steps, again; /* `again`: so many, the state of `from` once more, and then `steps` */
-    bool captured;
+    bool captured, clears; /* `clears`: goes on after an error */
     const char *from, *to; /* snapshots */
     uint64_t seed;
 };
@@ -103,6 +103,8 @@ static ls_status train(const struct run *r)
                 ls_function_call(function, &p.x, out);
             else
                 step(&p, &p.x, out);
+            if (r->clears)
+                ls_clear_error(ls);
         }
     if (r->to)
         CHECK(ls_save_snapshot(&(ls_snapshot){.context = ls, .path = path_of(r->to), .models = p.model, .optimizers = p.adam}) ==
@@ -217,6 +219,15 @@ static void appended_to_a_torn_file(void)
         expect("a.lsr torn.lsr", 0, "torn.lsr: 14 steps on reference:baseline");
     }
     expect("a.lsr torn.lsr", 0, "torn.lsr: 8 steps on reference, ");
+    static const char head[] = "lockstep receipt\t1\t3d";
+    for (size_t cut = 1; cut < sizeof head; cut += 4) { /* a run that was killed before it was through its head */
+        size = read_whole("third.lsr", data, sizeof data);
+        memcpy(data + size, head, cut);
+        write_file("torn.lsr", data, size + cut);
+        CHECK(train(&rest) == LS_OK, "append to %zu bytes of a head", cut);
+        expect("a.lsr torn.lsr", 0, "passed over");
+        expect("a.lsr torn.lsr", 0, "steps in both agree");
+    }
     write_file("notes.lsr", "my notes\n", 9);
     rest.receipt = "notes.lsr,append";
     CHECK(train(&rest) == LS_FILE_ERROR, "appended to a foreign file");
@@ -255,6 +266,14 @@ static void parted(void)
     CHECK(train(&(struct run){"wrong.lsr,evry=2", .steps = 1}) == LS_INVALID_ARGUMENT, "evry=2");
     CHECK(train(&(struct run){"lost.lsr", "fault:lost=900,reference", .steps = 12}) != LS_OK, "a lost device");
     expect("a.lsr lost.lsr", 2, "has no end");
+    for (int call = 400; call < 440; call += 8) { /* a step of which some was done */
+        char device[40];
+        snprintf(device, sizeof device, "fault:call=%d,reference", call);
+        CHECK(train(&(struct run){"failed.lsr,every=4", device, .steps = 24, .captured = true, .clears = true}) == LS_OK,
+              "%s", device);
+        CHECK(system_says("awk -F'\\t' '$1 == \"step\" { n++; wrong += $3 % 4 } END { print (n > 8 && !wrong) }' failed.lsr", "1"),
+              "%s: steps that 4 does not divide", device);
+    }
     CHECK(train(&(struct run){"verified.lsr", "verify:reference,reference:baseline", .steps = 3}) == LS_OK, "verify:");
     expect("verified.lsr order.lsr", 1, "LOCKSTEP_BACKEND='verify:reference,fault:order,reference,bits'");
     CHECK(train(&(struct run){"/no/such/folder/x.lsr", .steps = 1}) == LS_FILE_ERROR, "a missing folder");
@@ -289,6 +308,8 @@ static void bad_files(void)
     expect("a.lsr bad.lsr", 2, "cut off");
     write_file("bad.lsr", "PK\3\4", 4);
     expect("a.lsr bad.lsr", 2, "not a receipt");
+    write_file("bad.lsr", "lockstep receipt\t1\t2\t2ee1e8cf\n", 31);
+    expect("a.lsr bad.lsr", 2, "bad.lsr, line 1");
     expect("a.lsr", 2, "two receipts");
     expect("a.lsr .", 2, "");
     expect("a.lsr /dev/zero", 2, "not a receipt");

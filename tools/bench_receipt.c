@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training step with a receipt and without one: in turns, so that both meet the same machine. The weights of both
- * must be the same bits, and the receipt complete.
+ * A training step with a receipt, written to nowhere, and without one: in turns, so that both meet the same machine.
+ * The weights of both must be the same bits.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MOST_STEPS = 100000, LEAST_STEPS = 5 };
 
@@ -23,8 +23,6 @@ static void open_trainer(struct trainer *t, const struct bench *b, const char *r
 {
     if (receipt)
         setenv("LOCKSTEP_RECEIPT", receipt, 1);
-    else
-        unsetenv("LOCKSTEP_RECEIPT");
     t->ls = ls_open(b->words);
     unsetenv("LOCKSTEP_RECEIPT");
     mlp_init(&t->net, t->ls, false);
@@ -71,17 +69,13 @@ void bench_receipt(struct bench *b, ls_context *ls)
 {
     static struct trainer without, with;
     struct bench_bits bits = {"equal"};
-    char path[] = "/tmp/lockstep-bench-XXXXXX";
-    int file = mkstemp(path);
-    if (file >= 0)
-        close(file);
     open_trainer(&without, b, NULL);
-    open_trainer(&with, b, path);
+    open_trainer(&with, b, "/dev/null");
     size_t count = take_steps(b, &without, &with);
     ls_fingerprint_text one = close_trainer(&without, &bits), other = close_trainer(&with, &bits);
     if (strcmp(one.text, other.text) != 0 && strcmp(bits.text, "equal") == 0)
         snprintf(bits.text, sizeof bits.text, "weights %s without, %s with a receipt", one.text, other.text);
-    remove(path);
-    bench_report(b, ls, "without_receipt", bench_middle(without.seconds, count), MLP_FLOP, &bits);
-    bench_report(b, ls, "with_receipt", bench_middle(with.seconds, count), MLP_FLOP, &bits);
+    bool good = strcmp(bits.text, "equal") == 0;
+    bench_report(b, ls, "without_receipt", good ? bench_middle(without.seconds, count) : NAN, MLP_FLOP, &bits);
+    bench_report(b, ls, "with_receipt", good ? bench_middle(with.seconds, count) : NAN, MLP_FLOP, &bits);
 }

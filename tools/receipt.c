@@ -166,6 +166,8 @@ static bool take_line(struct receipt *r, const struct fields *f)
         r->ended = false;
         return take_head(r, f);
     }
+    if (r->run_count == 0)
+        return wrong(r, "not the head of a receipt");
     if (r->ended)
         return wrong(r, "something behind the end");
     struct run *run = last_run(r);
@@ -190,10 +192,13 @@ static bool take_line(struct receipt *r, const struct fields *f)
 }
 
 /* A line that was being written when its run was killed: behind it another run continues the file. */
-static bool is_torn(const struct receipt *r, const char *line, const char *next)
+static bool pass_over(const struct receipt *r, const char *next)
 {
-    return r->run_count > 0 && !r->ended && strncmp(line, LS_RECEIPT_MAGIC, strlen(LS_RECEIPT_MAGIC)) != 0 &&
-           strncmp(next, LS_RECEIPT_MAGIC "\t", sizeof LS_RECEIPT_MAGIC) == 0;
+    if (r->run_count == 0 || strncmp(next, LS_RECEIPT_MAGIC "\t", sizeof LS_RECEIPT_MAGIC) != 0)
+        return false;
+    fprintf(stderr, "lockstep: compare: %s, line %ld: passed over: a run was killed while it wrote it, or it is damaged\n",
+            r->path, r->line);
+    return true;
 }
 
 static bool take_lines(struct receipt *r, size_t size, bool partial)
@@ -208,7 +213,7 @@ static bool take_lines(struct receipt *r, size_t size, bool partial)
             return wrong(r, "the file is cut off here; --partial compares what there is");
         *end = '\0';
         if (strlen(line) != (size_t)(end - line) || !is_checked(line, (size_t)(end - line))) {
-            if (is_torn(r, line, end + 1))
+            if (pass_over(r, end + 1))
                 continue;
             return wrong(r, "the line is damaged");
         }

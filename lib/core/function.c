@@ -319,8 +319,10 @@ static ls_status replay(struct ls_function *f, const ls_tensor *inputs)
         if (f->recorder.mark_count && ls_receipt_skips(&f->recorder, n))
             continue;
         ls_status status = ls_dispatch_node(ls, &f->recorder.nodes[n]);
-        if (status != LS_OK)
+        if (status != LS_OK) {
+            ls_receipt_replay_failed(ls);
             return status;
+        }
     }
     ls_receipt_replayed(ls, &f->recorder);
     return ls->error;

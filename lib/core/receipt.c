@@ -270,6 +270,12 @@ void ls_receipt_replays(ls_context *ls, struct ls_recorder *recorder)
     }
 }
 
+void ls_receipt_replay_failed(ls_context *ls)
+{
+    for (size_t i = 0; ls->receipt && i < ls->receipt->optimizer_count; i++)
+        ls->receipt->optimizers[i].steps = -1;
+}
+
 bool ls_receipt_skips(const struct ls_recorder *recorder, size_t n)
 {
     for (size_t i = 0; i < recorder->mark_count; i++)

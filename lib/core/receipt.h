@@ -39,6 +39,8 @@ void ls_receipt_step(ls_context *ls, const struct ls_receipt_step *step);
 
 /** Before a replay: decides which of its steps are written. */
 void ls_receipt_replays(ls_context *ls, struct ls_recorder *recorder);
+/** After a replay that failed: which of its steps were made is not known. */
+void ls_receipt_replay_failed(ls_context *ls);
 /** Whether this replay leaves out node n: a digest of a step that is not written. */
 bool ls_receipt_skips(const struct ls_recorder *recorder, size_t n);
 /** After a recording or a replay: takes over the rows. */

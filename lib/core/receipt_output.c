@@ -53,12 +53,14 @@ void ls_receipt_open(ls_context *ls)
         else if (strncmp(comma, ",every=", 7) == 0) {
             r->every = strtol(comma + 7, &end, 10);
             if (r->every < 1 || *end) {
+                r->failed = true;
                 ls_fail(ls, LS_INVALID_ARGUMENT, "LOCKSTEP_RECEIPT=%.300s: every=N takes a number from 1 on", words);
                 return;
             }
         } else if (strchr(comma, '/') || strchr(comma, '.')) {
             break; /* part of the name */
         } else {
+            r->failed = true;
             ls_fail(ls, LS_INVALID_ARGUMENT,
                     "LOCKSTEP_RECEIPT=%.300s: \"%.60s\" is not understood; there are every=N and append", words,
                     comma + 1);
@@ -77,18 +79,21 @@ static void number_file(struct ls_receipt *r)
         snprintf(r->path + strlen(r->path), 16, ".%d", number);
 }
 
-/* What `append` finds: whether it is a receipt, whether it has a line yet, and whether its last one is cut off. */
-static bool is_receipt(const char *path, bool *begun, bool *torn)
+/* Why `path` cannot be continued, or NULL; whether it has a line yet, and whether its last one is cut off. */
+static const char *look(const char *path, bool *begun, bool *torn)
 {
     static const char magic[] = LS_RECEIPT_MAGIC "\t";
     char start[64] = "";
     FILE *file = fopen(path, "rb");
-    size_t size = file ? fread(start, 1, sizeof start - 1, file) : 0;
+    if (!file)
+        return errno == ENOENT ? NULL : strerror(errno);
+    size_t size = fread(start, 1, sizeof start - 1, file);
     *begun = memchr(start, '\n', size) != NULL;
     *torn = *begun && (fseek(file, -1, SEEK_END) != 0 || fgetc(file) != '\n');
-    if (file)
-        fclose(file);
-    return *begun ? strncmp(start, magic, sizeof magic - 1) == 0 : strncmp(magic, start, size) == 0;
+    bool is_receipt = *begun ? strncmp(start, magic, sizeof magic - 1) == 0 : strncmp(magic, start, size) == 0;
+    bool unread = ferror(file) != 0;
+    fclose(file);
+    return unread ? "it cannot be read" : is_receipt ? NULL : "it is not a receipt that could be continued; name another file";
 }
 
 static bool refuse_file(ls_context *ls, struct ls_receipt *r, const char *why)
@@ -104,14 +109,15 @@ bool ls_receipt_begin_file(ls_context *ls, struct ls_receipt *r)
     if (r->file)
         return true;
     number_file(r);
-    if (r->append && !is_receipt(r->path, &begun, &torn))
-        return refuse_file(ls, r, "it is not a receipt that could be continued; name another file");
+    const char *why = r->append ? look(r->path, &begun, &torn) : NULL;
+    if (why)
+        return refuse_file(ls, r, why);
     r->file = fopen(r->path, begun ? "ab" : "wb");
     if (!r->file)
         return refuse_file(ls, r, strerror(errno));
+    setvbuf(r->file, NULL, _IOFBF, 1 << 16);
     if (torn)
         fputc('\n', r->file);
-    setvbuf(r->file, NULL, _IOFBF, 1 << 16);
     return ls_receipt_head(&r->line, r->file, &ls->device->info);
 }
 
@@ -204,7 +210,7 @@ static bool write_entries(ls_context *ls, struct ls_receipt *r)
 void ls_receipt_give_up(ls_context *ls, struct ls_receipt *r)
 {
     r->failed = true;
-    ls_say(ls, LS_LOG_ERROR, "LOCKSTEP_RECEIPT: %.300s cannot be written after step %lld", r->path,
+    ls_say(ls, LS_LOG_ERROR, "LOCKSTEP_RECEIPT: %.300s cannot be written after %lld steps", r->path,
            (long long)r->written);
 }
 
@@ -223,8 +229,10 @@ int64_t ls_receipt_reserve(ls_context *ls, struct ls_receipt *r, size_t layout)
         r->words = ls_storage_new(ls, LS_INT32, (int64_t)(need > WORDS ? need : WORDS));
         ls->current_pool = pool;
     }
-    if (!r->words || !ls_receipt_grow((void **)&r->entries, r->entry_count, &r->entry_capacity, sizeof *r->entries))
+    if (!r->words || !ls_receipt_grow((void **)&r->entries, r->entry_count, &r->entry_capacity, sizeof *r->entries)) {
+        ls_receipt_give_up(ls, r);
         return -1;
+    }
     r->entries[r->entry_count++] = (struct entry){layout, r->used};
     r->used += need;
     return (int64_t)(r->used - need);
