@@ -29,6 +29,7 @@ layout(push_constant) uniform Push {
     uint groups;
     uint channels;
     uint filters;
+    uint windows_before; /* kernel gradient: those of images that are not bound */
     uint start_k;
     uint end_k;
 };
@@ -85,14 +86,14 @@ float ls_element(uint window, uint element)
 
 float ls_a(uint row, uint kk)
 {
-    return LS_PASS == 2 ? ls_element(kk, row) : ls_element(row, kk);
+    return LS_PASS == 2 ? ls_element(kk - windows_before, row) : ls_element(row, kk);
 }
 
 /* B is a matrix whose rows are rows of the output or of the kernel; for the input gradient (j, channels,
  * filters) is read as (j filters, channels). */
 float ls_b(uint kk, uint column)
 {
-    uint at = kk * groups * filters + column;
+    uint at = (kk - windows_before) * groups * filters + column;
     if (LS_PASS == 1) {
         uint j = kk / filters;
         at = (j * channels + column) * groups * filters + (kk - j * filters);

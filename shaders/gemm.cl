@@ -197,11 +197,52 @@ __kernel LS_LOCAL(1, 1) void LS_KERNEL(__global const float *a, __global const f
 
 #else
 
-#define ROWS (ITEMS_Y * PER_ROWS)       /* of C, a group's */
+/* Written out, since an array stays in registers only where its indices are constants. */
+#define EACH_OF_2(X, i) X(i, 0) X(i, 1)
+#define EACH_OF_4(X, i) EACH_OF_2(X, i) X(i, 2) X(i, 3)
+#define EACH_OF_8(X, i) EACH_OF_4(X, i) X(i, 4) X(i, 5) X(i, 6) X(i, 7)
+#if PER_COLUMNS == 8
+#define EACH_COLUMN EACH_OF_8
+#elif PER_COLUMNS == 4
+#define EACH_COLUMN EACH_OF_4
+#else
+#define EACH_COLUMN EACH_OF_2
+#endif
+#define EACH_ROW_OF_2(X) X(0) X(1)
+#define EACH_ROW_OF_4(X) EACH_ROW_OF_2(X) X(2) X(3)
+#define EACH_ROW_OF_8(X) EACH_ROW_OF_4(X) X(4) X(5) X(6) X(7)
+#if PER_ROWS == 8
+#define EACH_ROW EACH_ROW_OF_8
+#elif PER_ROWS == 4
+#define EACH_ROW EACH_ROW_OF_4
+#else
+#define EACH_ROW EACH_ROW_OF_2
+#endif
+#define CLEAR(i, j) sum[i][j] = 0.0f;
+#define CLEAR_ROW(i) EACH_COLUMN(CLEAR, i)
+#define LOAD(i, j) bs[j] = tile_b[deep][x + ITEMS_X * (j)]; /* ITEMS_X apart: items access neighbours */
+#define STEP(i, j) sum[i][j] = LS_FMA(as, bs[j], sum[i][j]);
+#define STEP_ROW(i)                                                                                \
+    {                                                                                              \
+        float as = tile_a[deep][y + ITEMS_Y * (i)];                                                \
+        EACH_COLUMN(STEP, i)                                                                       \
+    }
+/* The end of a block of 1024, or of k. */
+#define STORE(i, j)                                                                                \
+    {                                                                                              \
+        long r = row + y + ITEMS_Y * (i), s = column + x + ITEMS_X * (j);                          \
+        if (r < m && s < n) {                                                                      \
+            __global float *to = &c[r * LS_C_ROW + s];                                             \
+            float value = start <= BLOCK ? sum[i][j] : *to + sum[i][j];                            \
+            *to = start >= k ? LS_FINISH(value, s) : value;                                        \
+        }                                                                                          \
+    }
+#define STORE_ROW(i) EACH_COLUMN(STORE, i)
+#define ROWS (ITEMS_Y * PER_ROWS) /* of C, a group's */
 #define COLUMNS (ITEMS_X * PER_COLUMNS)
 
-/* Groups: (column tiles, row tiles, batch) of ITEMS_X x ITEMS_Y items. Beyond the edges the factors are +0, so the inner loop is
- * the same everywhere. What the blocks before have given waits in C, where each result has one owner. */
+/* Groups: (column tiles, row tiles, batch) of ITEMS_X x ITEMS_Y items. Beyond the edges the factors are +0, so the
+ * inner loop is the same everywhere. What the blocks before have given waits in C, where each result has one owner. */
 __kernel LS_LOCAL(ITEMS_X, ITEMS_Y) void LS_KERNEL(__global const float *a, __global const float *b,
                                     __global float *c, __global const float *bias, long m, long n,
                                     long k LS_KERNEL_PARAMETERS)
@@ -213,9 +254,7 @@ __kernel LS_LOCAL(ITEMS_X, ITEMS_Y) void LS_KERNEL(__global const float *a, __gl
     LS_START
 
     float sum[PER_ROWS][PER_COLUMNS];
-    for (int i = 0; i < PER_ROWS; i++)
-        for (int j = 0; j < PER_COLUMNS; j++)
-            sum[i][j] = 0.0f;
+    EACH_ROW(CLEAR_ROW)
 
     long start = 0;
     do {
@@ -240,29 +279,16 @@ __kernel LS_LOCAL(ITEMS_X, ITEMS_Y) void LS_KERNEL(__global const float *a, __gl
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int deep = 0; deep < DEPTH; deep++) {
-            float bs[PER_COLUMNS]; /* ITEMS_X apart, so that items access neighbours */
-            for (int j = 0; j < PER_COLUMNS; j++)
-                bs[j] = tile_b[deep][x + ITEMS_X * j];
-            for (int i = 0; i < PER_ROWS; i++) {
-                float as = tile_a[deep][y + ITEMS_Y * i];
-                for (int j = 0; j < PER_COLUMNS; j++)
-                    sum[i][j] = LS_FMA(as, bs[j], sum[i][j]);
-            }
+            float bs[PER_COLUMNS];
+            EACH_COLUMN(LOAD, 0)
+            EACH_ROW(STEP_ROW)
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         start += DEPTH;
-        /* The end of a block of 1024, or of k. */
-        if (start % BLOCK == 0 || start >= k)
-            for (int i = 0; i < PER_ROWS; i++)
-                for (int j = 0; j < PER_COLUMNS; j++) {
-                    long r = row + y + ITEMS_Y * i, s = column + x + ITEMS_X * j;
-                    if (r < m && s < n) {
-                        __global float *to = &c[r * LS_C_ROW + s];
-                        float value = start <= BLOCK ? sum[i][j] : *to + sum[i][j];
-                        *to = start >= k ? LS_FINISH(value, s) : value;
-                    }
-                    sum[i][j] = 0.0f;
-                }
+        if (start % BLOCK == 0 || start >= k) {
+            EACH_ROW(STORE_ROW)
+            EACH_ROW(CLEAR_ROW)
+        }
     } while (start < k);
 }
 

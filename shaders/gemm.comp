@@ -20,6 +20,8 @@ layout(push_constant) uniform Push {
     uint k;
     uint stride_a;
     uint stride_b;
+    uint first_k; /* where the factors that are bound begin, and how much of k they have */
+    uint bound_k;
     uint start_k;
     uint end_k;
 };
@@ -41,12 +43,12 @@ void ls_start(uint batch)
 
 float ls_a(uint row, uint kk)
 {
-    return LS_FLOAT(a[from_a + (LS_TRANS_A ? kk * m + row : row * k + kk)]);
+    return LS_FLOAT(a[from_a + (LS_TRANS_A ? (kk - first_k) * m + row : row * bound_k + (kk - first_k))]);
 }
 
 float ls_b(uint kk, uint column)
 {
-    return LS_FLOAT(b[from_b + (LS_TRANS_B ? column * k + kk : kk * n + column)]);
+    return LS_FLOAT(b[from_b + (LS_TRANS_B ? column * bound_k + (kk - first_k) : (kk - first_k) * n + column)]);
 }
 
 uint ls_c(uint row, uint column)

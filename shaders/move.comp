@@ -57,44 +57,63 @@ void ls_copy(uint item)
     ls_put(uint(to), ls_unpack(KIND, uint(from), src[LS_AT(KIND, uint(from))]));
 }
 
-/* a: rows, inner, count, call. Items: (outer, position, element of a row). */
+/* gather and scatter_add reach a part of the rows: so many from `first` on. a: rows, inner, count, call, number of the
+ * first position, first, reached, ... */
+#define ROWS a[0]
+#define INNER uint(a[1])
+#define COUNT uint(a[2])
+#define FIRST a[5]
+#define REACHED a[6]
+
+bool ls_is_row(int index)
+{
+    return index >= 0 && index < ROWS;
+}
+
+void ls_note_row(int kind, int position, int index)
+{
+    ls_note_fault(a[3], kind, ROWS, a[4] + position, index);
+}
+
+/* Items: (outer, position, element of a row). */
 void ls_gather(uint item)
 {
-    uint inner = uint(a[1]);
-    uint row = item / inner;
-    uint x = item - row * inner;
-    uint outer = row / uint(a[2]);
-    uint position = row - outer * uint(a[2]);
+    uint row = item / INNER;
+    uint x = item - row * INNER;
+    uint outer = row / COUNT;
+    uint position = row - outer * COUNT;
     int index = indices[position];
     uint value = 0u;
-    if (index >= 0 && index < a[0]) {
-        uint from = (outer * uint(a[0]) + uint(index)) * inner + x;
+    if (index >= FIRST && index < FIRST + REACHED) {
+        uint from = (outer * uint(REACHED) + uint(index - FIRST)) * INNER + x;
         value = ls_unpack(KIND, from, src[LS_AT(KIND, from)]);
+    } else if (ls_is_row(index)) {
+        return;
     } else if (x == 0u && outer == 0u) {
-        ls_note_fault(a[3], 0, a[0], int(position), index);
+        ls_note_row(0, int(position), index);
     }
     ls_put(item, value);
 }
 
-/* a: rows, inner, count, call, segment, segments, the part of the positions. Items: (outer, segment of the rows, column). An item
+/* a: also segment, segments, the part of the positions. Items: (outer, segment of the rows, column). An item
  * walks all positions in order and adds those whose row is in its segment: each element has one owner. */
 void ls_scatter_add(uint item)
 {
-    uint inner = uint(a[1]);
-    uint part = item / inner;
-    uint x = item - part * inner;
-    uint outer = part / uint(a[5]);
-    int from = int(part - outer * uint(a[5])) * a[4];
-    int to = from + a[4] < a[0] ? from + a[4] : a[0];
+    uint part = item / INNER;
+    uint x = item - part * INNER;
+    uint outer = part / uint(a[8]);
+    int from = int(part - outer * uint(a[8])) * a[7];
+    int to = from + a[7] < REACHED ? from + a[7] : REACHED;
     bool notes = item == 0u;
-    for (int position = a[6]; position < a[7]; position++) {
+    for (int position = a[9]; position < a[10]; position++) {
         int index = indices[position];
-        if (index >= from && index < to) {
-            uint at = (outer * uint(a[0]) + uint(index)) * inner + x;
-            float sum = LS_FLOAT(dst[at]) + LS_FLOAT(src[(outer * uint(a[2]) + uint(position)) * inner + x]);
+        int row = index - FIRST;
+        if (ls_is_row(index) && row >= from && row < to) {
+            uint at = (outer * uint(REACHED) + uint(row)) * INNER + x;
+            float sum = LS_FLOAT(dst[at]) + LS_FLOAT(src[(outer * COUNT + uint(position)) * INNER + x]);
             dst[at] = LS_BITS(sum);
-        } else if (notes && (index < 0 || index >= a[0])) {
-            ls_note_fault(a[3], 1, a[0], position, index);
+        } else if (notes && !ls_is_row(index)) {
+            ls_note_row(1, position, index);
         }
     }
 }

@@ -13,7 +13,7 @@ layout(constant_id = 0) const int LS_POOL = 0;
 layout(constant_id = 1) const bool LS_POSITIONS = false;
 
 layout(set = 0, binding = 0) readonly buffer Source { uint src[]; };
-layout(set = 0, binding = 1) writeonly buffer Target { uint dst[]; };
+layout(set = 0, binding = 1) buffer Target { uint dst[]; };
 layout(set = 0, binding = 2) buffer Positions { int positions[]; };
 
 layout(push_constant) uniform Push {
@@ -25,6 +25,8 @@ layout(push_constant) uniform Push {
     int stride[3];
     int dilation[3];
     int before[3];
+    int start; /* of the positions of a window, those that this launch looks at */
+    int end;
 };
 
 #include "prelude_glsl.h"
@@ -49,12 +51,12 @@ int ls_meet(int x, int j, uint d)
 
 int ls_within(int o, uint d)
 {
-    int within = 0;
-    for (int j = 0; j < size[d]; j++) {
-        int i = o * stride[d] - before[d] + j * dilation[d];
-        within += i >= 0 && i < in_[d] ? 1 : 0;
-    }
-    return within;
+    int at = o * stride[d] - before[d]; /* of position 0 */
+    int last = in_[d] - 1 - at;
+    int first = at < 0 ? (dilation[d] - 1 - at) / dilation[d] : 0;
+    int end = last < 0 ? 0 : last / dilation[d] + 1;
+    end = end < size[d] ? end : size[d];
+    return end > first ? end - first : 0;
 }
 
 /* How many positions of window o lie inside. */
@@ -78,10 +80,10 @@ void main()
     uint image = rest / uint(ls_to(0u));
 
     int count = size[0] * size[1] * size[2];
-    int best = -1;
+    int best = start > 0 && LS_POOL == 0 && LS_POSITIONS ? positions[item] : -1;
     int wanted = LS_POOL == 2 ? positions[item] : 0;
-    float y = 0.0f;
-    for (int place = 0; place < count; place++) {
+    float y = start > 0 ? LS_FLOAT(dst[item]) : 0.0f; /* from the launch before */
+    for (int place = start; place < end; place++) {
         int j = ls_back() ? count - 1 - place : place; /* so that outputs ascend */
         int i2 = ls_meet(x2, j % size[2], 2u);
         int i1 = ls_meet(x1, j / size[2] % size[1], 1u);
@@ -106,7 +108,7 @@ void main()
             y = y + LS_DIV(x, ls_count(i0, i1, i2));
         }
     }
-    if (LS_POOL == 1)
+    if (LS_POOL == 1 && end == count)
         y = LS_DIV(y, ls_count(x0, x1, x2));
     dst[item] = LS_BITS(y);
     if (LS_POOL == 0 && LS_POSITIONS)

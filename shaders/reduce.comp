@@ -17,15 +17,20 @@ layout(constant_id = 1) const bool LS_INTS = false;
 layout(constant_id = 2) const int LS_FORM = 0;
 
 layout(set = 0, binding = 0) readonly buffer Source { uint src[]; };
-layout(set = 0, binding = 1) writeonly buffer Target { uint dst[]; };
+layout(set = 0, binding = 1) buffer Target { uint dst[]; };
+layout(set = 0, binding = 2) buffer Best { uint kept[]; }; /* of places, from one launch to the next */
 
 layout(push_constant) uniform Push {
     uint count;  /* rows and places: groups; columns: items */
     uint r;
     uint blocks; /* rows: results of a row; columns: parts of r */
     uint inner;
-    uint part;   /* columns: elements of a part, a multiple of 1024 */
-    uint joined; /* columns: the elements are block results already */
+    uint part;   /* columns: elements of a part, a multiple of `chain` */
+    uint chain;  /* columns: elements that are joined before they join the others */
+    uint before; /* places and columns: elements that are not bound, but are in dst already */
+    uint keeps;  /* places: `kept` is there */
+    uint start;  /* places and columns: what this launch takes of r; of columns whole chains */
+    uint end;
 };
 
 #include "prelude_glsl.h"
@@ -89,13 +94,18 @@ bool ls_before(uint x, uint x_at, uint best, uint best_at)
 void ls_places(uint row)
 {
     uint lane = gl_LocalInvocationID.x;
+    bool goes_on = before + start > 0u;
     uint best = src[row * r];
     uint at = 0u;
-    for (uint i = lane; i < r; i += 64u) {
+    if (goes_on) {
+        best = kept[row];
+        at = dst[row];
+    }
+    for (uint i = start + lane; i < end; i += 64u) {
         uint x = src[row * r + i];
         if (ls_better(x, best)) {
             best = x;
-            at = i;
+            at = before + i;
         }
     }
     lanes[lane] = best;
@@ -107,38 +117,43 @@ void ls_places(uint row)
             places[lane] = places[lane + width];
         }
     }
-    if (lane == 0u)
+    if (lane == 0u) {
         dst[row] = places[0];
+        if (keeps != 0u)
+            kept[row] = lanes[0];
+    }
 }
 
 uint ls_chain(uint at, uint length)
 {
-    uint chain = ls_first(at);
+    uint sum = ls_first(at);
     for (uint i = 0u; i < length; i++)
-        chain = ls_join(chain, src[at + i * inner]);
-    return chain;
+        sum = ls_join(sum, src[at + i * inner]);
+    return sum;
 }
 
-/* Items: (outer, part, column). */
+/* Items: (outer, part, column). Where there are several parts, a launch takes all of r. */
 void ls_columns(uint item)
 {
     uint rest = item / inner;
     uint column = item - rest * inner;
     uint row = rest / blocks;
-    uint start = (rest - row * blocks) * part;
-    uint length = part < r - start ? part : r - start;
-    uint from = (row * r + start) * inner + column;
-    uint result;
-    if (joined != 0u) {
-        result = src[from];
-        for (uint i = 1u; i < length; i++)
-            result = ls_join(result, src[from + i * inner]);
-    } else {
-        result = ls_chain(from, min(length, 1024u));
-        for (uint i = 1024u; i < length; i += 1024u)
-            result = ls_join(result, ls_chain(from + i * inner, min(length - i, 1024u)));
+    uint first = (rest - row * blocks) * part + start;
+    uint length = part < end - first ? part : end - first;
+    uint from = (row * r + first) * inner + column;
+    bool goes_on = before + start > 0u;
+    uint sum = 0u;
+    if (goes_on)
+        sum = dst[item];
+    for (uint i = 0u; i < length; i += chain) {
+        uint more = src[from + i * inner];
+        if (chain > 1u)
+            more = ls_chain(from + i * inner, length - i < chain ? length - i : chain);
+        sum = i == 0u && !goes_on ? more : ls_join(sum, more);
     }
-    dst[item] = result;
+    if (length == 0u)
+        sum = LS_OP == 1 ? (LS_INTS ? 1u : LS_BITS(1.0f)) : 0u;
+    dst[item] = sum;
 }
 
 void ls_column_places(uint item)
@@ -147,14 +162,20 @@ void ls_column_places(uint item)
     uint from = row * r * inner + (item - row * inner);
     uint best = src[from];
     uint at = 0u;
-    for (uint i = 1u; i < r; i++) {
+    if (before + start > 0u) {
+        best = kept[item];
+        at = dst[item];
+    }
+    for (uint i = start; i < end; i++) {
         uint x = src[from + i * inner];
         if (ls_better(x, best)) {
             best = x;
-            at = i;
+            at = before + i;
         }
     }
     dst[item] = at;
+    if (keeps != 0u)
+        kept[item] = best;
 }
 
 void main()

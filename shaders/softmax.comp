@@ -21,6 +21,7 @@ layout(push_constant) uniform Push {
     uint rows;
     uint r;
     int call;
+    int first; /* rows before these */
 };
 
 #include "prelude_glsl.h"
@@ -42,7 +43,7 @@ void ls_put_loss(uint row, float m, float log_s)
     if (label >= 0 && label < int(r))
         value = log_s - (LS_FLOAT(src[row * r + uint(label)]) - m);
     else
-        ls_note_fault(call, 2, int(r), int(row), label);
+        ls_note_fault(call, 2, int(r), first + int(row), label);
     loss[row] = LS_BITS(value);
 }
 

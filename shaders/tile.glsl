@@ -8,10 +8,10 @@
  *     ls_c(row, column)                 where the result goes
  *     LS_A_ALONG, LS_B_ALONG            whether neighbours in memory are rows of A, columns of B (else k)
  *
- * A group of ITEMS_X x ITEMS_Y items shares a tile of each factor, DEPTH of k at a time; beyond the edges there is +0, so the
- * inner loop is the same everywhere. An item has PER_ROWS x PER_COLUMNS results in registers, ITEMS_Y and ITEMS_X apart, so that
- * items access neighbours. What the blocks before have given waits in C, where each result has one owner; a launch
- * takes k from `start_k`, a multiple of the block, to `end_k`.
+ * A group of ITEMS_X x ITEMS_Y items shares a tile of each factor, DEPTH of k at a time; beyond the edges there is
+ * +0, so the inner loop is the same everywhere. An item has PER_ROWS x PER_COLUMNS results in registers, ITEMS_Y and
+ * ITEMS_X apart, so that items access neighbours. What the blocks before have given waits in C, where each result has
+ * one owner; a launch takes k from `start_k`, a multiple of the block, to `end_k`.
  *
  * `sum` stays in one function: glslang passes an array whose size is a specialization constant to another by
  * copying its first element only. */

@@ -39,6 +39,14 @@ bool suite_check(struct suite *s, bool held, const char *name, const char *forma
     return false;
 }
 
+void suite_expect(struct suite *s, ls_context *ls, ls_status status, const char *part, const char *name)
+{
+    suite_check(s, ls_error(ls) == status && strstr(ls_error_message(ls), part), name ? name : part,
+                "%s: \"%s\", not %s with \"%s\"",
+                ls_status_name(ls_error(ls)), ls_error_message(ls), ls_status_name(status), part);
+    ls_clear_error(ls);
+}
+
 void suite_part(struct suite *s, const char *name)
 {
     struct timespec now;

@@ -22,6 +22,7 @@ static const struct device_kind kinds[] = {
     {"lavapipe-shaderc", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=fused", NULL, false, 70000, true},
     {"lavapipe-unfused", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=unfused", NULL, false, 70000, true},
     {"lavapipe-staging", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=staging", NULL, false, 70000, true},
+    {"lavapipe-small", "vulkan:llvmpipe", "LOCKSTEP_VULKAN_TEST=range=36864", NULL, false, 70000, true},
     {"oclgrind", "opencl:oclgrind", "OCL_ICD_VENDORS=" OCLGRIND, OCLGRIND, false, 700},
 };
 

@@ -111,9 +111,9 @@ void duel_compare(struct duel *d, const struct duel_array *a, ls_dtype dtype, in
     memcpy(&fw, &want, 4);
     memcpy(&fg, &got, 4);
     suite_check(d->s, status == LS_OK && different == 0, name,
-                "%lld of %lld elements differ, first at %lld: %08x (%.9g) should be %08x (%.9g) %s", (long long)different,
-                (long long)n, (long long)first, (unsigned)got, (double)fg, (unsigned)want, (double)fw,
-                status == LS_OK ? "" : d->device[1]->message.text);
+                "%lld of %lld elements differ, first at %lld: %08x (%.9g) should be %08x (%.9g) %s",
+                (long long)different, (long long)n, (long long)first, (unsigned)got, (double)fg, (unsigned)want,
+                (double)fw, status == LS_OK ? "" : d->device[1]->message.text);
     free(host[0]);
     free(host[1]);
 }

@@ -94,7 +94,7 @@ ls_shape thinner_shape(struct graph *g, ls_shape whole);
 /** The next input of `n`: a picked float32 node, whose shape `n` takes; or a new float32 input of the graph. */
 bool pick_input(struct graph *g, struct node *n, double low, double high);
 bool fresh_input(struct graph *g, struct node *n, ls_shape shape, double low, double high);
-/** The first input: a picked array of (batch, …, channels), or else a new one, with a multiple of `groups` channels. */
+/** As pick_input, of (batch, …, channels) with a multiple of `groups` channels; a new one where none fits. */
 bool pick_images(struct graph *g, struct node *n, int64_t groups, double low, double high);
 
 /** The plan and the eval of ops that work element by element, which read `inputs`, `type`, `domain` and `formula`. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows for the ops of elementwise.def that graphs_elementwise.def says nothing about: the formula of the library's own row,
- * in double. Such a row notices a gradient that is not that of the formula, and devices that differ; whether
+ * Rows for the ops of elementwise.def that graphs_elementwise.def says nothing about: the formula of the library's
+ * own row, in double. Such a row notices a gradient that is not that of the formula, and devices that differ; whether
  * the formula is the op's is for the golden to say. Ops without a gradient, and those with parameters, need a line.
  */
 #include <math.h>

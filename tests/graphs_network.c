@@ -49,7 +49,8 @@ static bool plan_batch_norm(struct graph *g, struct node *n)
     if (!pick_input(g, n, -4, 4) || n->shape.rank == 0)
         return false;
     ls_shape channels = LS_SHAPE(n->shape.dim[n->shape.rank - 1]);
-    return fresh_input(g, n, channels, -2, 2) && fresh_input(g, n, channels, 0.25, 2) && fresh_input(g, n, channels, -2, 2);
+    return fresh_input(g, n, channels, -2, 2) && fresh_input(g, n, channels, 0.25, 2) &&
+           fresh_input(g, n, channels, -2, 2);
 }
 
 static void eval_batch_norm(const struct node *n, const struct array *in, struct array *out)
@@ -136,7 +137,8 @@ static void eval_attention(const struct node *n, const struct array *in, struct 
         }
         out->x[o] = 0; /* for a query that may see nothing too */
         for (int64_t k = 0; k < keys && sum > 0; k++)
-            out->x[o] += graph_inside(weight[k], 2 * (row * keys + k) + 1) / sum * in[2].x[(batch * keys + k) * e + o % e];
+            out->x[o] +=
+                graph_inside(weight[k], 2 * (row * keys + k) + 1) / sum * in[2].x[(batch * keys + k) * e + o % e];
     }
 }
 

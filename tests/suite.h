@@ -22,6 +22,16 @@ struct suite {
 bool suite_check(struct suite *s, bool held, const char *name, const char *format, ...)
     __attribute__((__format__(__printf__, 4, 5)));
 
+/** The context must hold `status` and a message with `part`; then it is cleared. `name`: of the check; NULL: `part`. */
+void suite_expect(struct suite *s, ls_context *ls, ls_status status, const char *part, const char *name);
+
+/** That an op gives nil, and that error; for functions with `s` and `ls`. */
+#define REFUSED(op, status, part)                          \
+    do {                                                   \
+        suite_check(s, ls_is_nil(op), part, "is not nil"); \
+        suite_expect(s, ls, status, part, NULL);           \
+    } while (0)
+
 /** Ends a part of the suite: prints how long it took. */
 void suite_part(struct suite *s, const char *name);
 

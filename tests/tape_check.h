@@ -31,7 +31,10 @@ static inline void check_array(const char *what, ls_tensor t, const double *expe
         trace[run][traced[run]++] = got[i];
 }
 
-static inline void check_exact(const char *what, ls_tensor t, double expected) { check_array(what, t, &expected, 1, 0); }
+static inline void check_exact(const char *what, ls_tensor t, double expected)
+{
+    check_array(what, t, &expected, 1, 0);
+}
 
 static inline bool same_bits(ls_tensor a, ls_tensor b)
 {

@@ -114,27 +114,27 @@ static void flip(const char *file, long at)
     fclose(f);
 }
 
-/* Negative offsets are from the end, HALF is half the file. */
+/* -1 is the last byte, HALF half the file. */
 enum { HALF = 1 << 30 };
 
+/* Every file gets another damage in each round, until every damage was tried on two files. */
 static void damaged(int files)
 {
-    static const long offsets[] = {0, 8, 16, 24, 31, 32, 33, HALF, -1};
-    char what[64];
-    for (size_t o = 0; o < sizeof offsets / sizeof *offsets; o++)
-        for (int cut = 0; cut < 2; cut++) {
-            snprintf(what, sizeof what, "%s at %ld", cut ? "cut" : "a bit flipped", offsets[o]);
-            for (int i = 0; i < files; i++) {
-                struct stat info;
-                CHECK(stat(path[i], &info) == 0, "%s", path[i]);
-                long at = offsets[o] == HALF ? (long)info.st_size / 2 : offsets[o] < 0 ? (long)info.st_size + offsets[o] : offsets[o];
-                if (cut)
-                    CHECK(truncate(path[i], at) == 0, "%s", path[i]);
-                else
-                    flip(path[i], at);
-            }
-            survives(files, what);
+    static const long offsets[] = {0, 16, 31, 33, HALF, -1};
+    enum { DAMAGES = 2 * sizeof offsets / sizeof *offsets };
+    for (int tried = 0; tried < 2 * DAMAGES; tried += files) {
+        for (int i = 0; i < files; i++) {
+            struct stat info;
+            CHECK(stat(path[i], &info) == 0, "%s", path[i]);
+            int damage = (tried + i) % DAMAGES;
+            long offset = offsets[damage / 2], size = (long)info.st_size, at = offset == HALF ? size / 2 : offset < 0 ? size - 1 : offset;
+            if (damage % 2)
+                CHECK(truncate(path[i], at) == 0, "%s", path[i]);
+            else
+                flip(path[i], at);
         }
+        survives(files, "cut off and damaged");
+    }
 }
 
 /* Each file has the name of the next one; contents that no driver made, with everything else right. */

@@ -6,37 +6,19 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "failing_memory.h"
 
-/* ---- The linker sends the library's calls here (--wrap) ---- */
+/* ---- The linker sends the library's starts of threads here (--wrap) ---- */
 
-static atomic_long countdown, thread_countdown; /* 0: none fails */
+static atomic_long thread_countdown; /* 0: none fails */
 
-static bool fails(atomic_long *counter)
-{
-    long left = atomic_load(counter);
-    while (left > 0 && !atomic_compare_exchange_weak(counter, &left, left - 1))
-        ;
-    return left == 1;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
-
-void *__wrap_malloc(size_t size) { return fails(&countdown) ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return fails(&countdown) ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *memory, size_t size) { return fails(&countdown) ? NULL : __real_realloc(memory, size); }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
 {
@@ -146,7 +128,7 @@ int main(void)
     ls_context *ls = ls_open("reference");
     CHECK(run(ls, &truth) == LS_OK, "%s", ls_error_message(ls));
     CHECK(ls_close(&ls) == LS_OK, "close");
-    refuse_in_turn(&countdown, "memory", truth, 300);
+    refuse_in_turn(&host_countdown, "memory", truth, 300);
     refuse_in_turn(&thread_countdown, "threads", truth, 6);
     close(files[0]);
     close(files[1]);

@@ -9,23 +9,7 @@
 #include <string.h>
 
 #include "check.h"
-
-/* ---- The host's allocations: the linker sends the library's here (--wrap) ---- */
-
-static long host_countdown; /* 0: none fails */
-
-static bool host_fails(void) { return host_countdown > 0 && --host_countdown == 0; }
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-void *__wrap_malloc(size_t size) { return host_fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return host_fails() ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *memory, size_t size) { return host_fails() ? NULL : __real_realloc(memory, size); }
+#include "failing_memory.h"
 
 /* ---- A job with everything in it ---- */
 

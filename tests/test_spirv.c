@@ -181,6 +181,31 @@ static void check_option_sets(struct module m, const char *what)
         }
 }
 
+/* ---- what glslang gets wrong ---- */
+
+/* An array as long as a specialization constant, passed to a function, arrives with its first element only. So no
+ * shader may have a function with such a parameter. */
+static void check_parameters(struct module m, const char *what)
+{
+    enum { OPEN = 1, ARRAY = 2, POINTER = 4 };
+    unsigned char *kind = calloc(m.words[3], 1);
+    unsigned passed = 0;
+    EACH(m, at)
+    {
+        if (is_op(at, 50) || is_op(at, 52))
+            kind[at[2]] |= OPEN;
+        else if (is_op(at, 28))
+            kind[at[1]] |= kind[at[3]] & OPEN ? ARRAY : 0;
+        else if (is_op(at, 32))
+            kind[at[1]] |= kind[at[3]] & ARRAY ? POINTER : 0;
+        else if (is_op(at, 33)) /* a type of functions: result, parameters */
+            for (uint32_t i = 3; i < at[0] >> 16; i++)
+                passed += (kind[at[i]] & (ARRAY | POINTER)) != 0;
+    }
+    CHECK(passed == 0, "%s: %u parameters are arrays sized by a specialization constant, which glslang does not copy", what, passed);
+    free(kind);
+}
+
 /* ---- specialization ---- */
 
 /* Names and decorations of ids that nothing else mentions: of what was left out. */
@@ -345,6 +370,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         struct module m = read_module(argv[i]);
         check_option_sets(m, argv[i]);
+        check_parameters(m, argv[i]);
         check_specialized(m, argv[i]);
         if (m.count < 2200 && ++damaged) /* one run per word */
             check_damaged(m);

@@ -6,6 +6,7 @@
  * verdicts are kept. With a kind of device, the class that device must have; with `flushing`, in a program
  * that flushes subnormals and rounds up.
  */
+#define _XOPEN_SOURCE 700 /* truncate */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,33 +128,69 @@ static void diverges(const char *device, bool captured, const char *named)
     ls_call_finish(&call);
 }
 
-static void is_no_dump(const char *data, size_t length, const char *what)
+/* Rows of a table: a large one, of which the second device is given what is taken, and a small one. */
+static ls_status look_up(const char *device, int rows, int axis, float *sum, char *message)
+{
+    ls_context *ls = ls_open(device);
+    int64_t shape[2] = {axis ? 3 : rows, axis ? rows : 3};
+    ls_tensor table = ls_random_normal(ls, (ls_shape){2, {shape[0], shape[1]}}, 0, 1);
+    ls_tensor index = ls_from_host(ls, LS_INT32, LS_SHAPE(5), (int32_t[]){6, 1, 0, 6, 4});
+    *sum = ls_item(ls_sum(ls_mul(ls_gather(table, index, axis), ls_gather(table, index, axis)), NULL, 0, false));
+    snprintf(message, 1024, "%s", ls_error_message(ls));
+    return ls_close(&ls);
+}
+
+static void lookups(void)
+{
+    char message[1024];
+    float want, got;
+    for (int rows = 7; rows < 8000; rows += 7900)
+        for (int axis = 0; axis < 2; axis++) {
+            look_up("reference", rows, axis, &want, message);
+            CHECK(look_up("verify:reference:baseline", rows, axis, &got, message) == LS_OK && memcmp(&want, &got, sizeof got) == 0,
+                  "%d rows, axis %d: %s", rows, axis, message);
+            CHECK(look_up("verify:fault:row,reference", rows, axis, &got, message) == LS_DIVERGED && strstr(message, "gather: "),
+                  "%d rows, axis %d: %s", rows, axis, message);
+            struct ls_call call;
+            struct ls_message said = {{0}};
+            CHECK(ls_call_load(&call, getenv("LOCKSTEP_DUMP"), &said) == LS_OK, "%s", said.text);
+            CHECK(call.node.args.gather.count == 1 && call.node.args.gather.outer == 1, "%d rows, axis %d: not made smaller", rows, axis);
+            ls_call_finish(&call);
+        }
+}
+
+static void is_no_dump(const char *path, const char *what, size_t at)
+{
+    struct ls_call call;
+    struct ls_message said = {{0}};
+    CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%s %zu: %s", what, at, said.text);
+}
+
+/* Every byte of a dump damaged, every length but the right one, and a file that is none. */
+static void bad_dumps(void)
 {
     const char *path = getenv("LOCKSTEP_DUMP");
     struct ls_call call;
     struct ls_message said = {{0}};
-    FILE *file = fopen(path, "wb");
-    fwrite(data, 1, length, file);
+    FILE *file = fopen(path, "r+b");
+    int bytes = 0;
+    for (int byte; (byte = fgetc(file)) != EOF; bytes++) {
+        fseek(file, bytes, SEEK_SET);
+        fputc(byte ^ 1 << bytes % 8, file);
+        fflush(file);
+        is_no_dump(path, "damaged at", (size_t)bytes);
+        fseek(file, bytes, SEEK_SET);
+        fputc(byte, file);
+        fflush(file);
+    }
+    CHECK(ls_call_load(&call, path, &said) == LS_OK, "as it was: %s", said.text);
+    ls_call_finish(&call);
     fclose(file);
-    CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%s %zu: %s", what, length, said.text);
-}
-
-/* Every length of a dump but the right one, every byte of it damaged, and a file that is none. */
-static void bad_dumps(void)
-{
-    struct ls_call call;
-    struct ls_message said = {{0}};
-    FILE *file = fopen(getenv("LOCKSTEP_DUMP"), "rb");
-    static char data[1 << 20];
-    size_t length = fread(data, 1, sizeof data - 1, file);
-    fclose(file);
-    for (size_t n = 0; n < length; n++)
-        is_no_dump(data, n, "cut to");
-    is_no_dump(data, length + 1, "too long:");
-    for (size_t n = 0; n < length; n++) {
-        data[n] ^= (char)(1 << n % 8);
-        is_no_dump(data, length, "damaged at");
-        data[n] ^= (char)(1 << n % 8);
+    CHECK(truncate(path, bytes + 1) == 0, "%s", path);
+    is_no_dump(path, "longer than", (size_t)bytes);
+    while (bytes-- > 0) {
+        CHECK(truncate(path, bytes) == 0, "%s", path);
+        is_no_dump(path, "cut to", (size_t)bytes);
     }
     CHECK(ls_call_load(&call, "/no/such/file", &said) == LS_FILE_ERROR, "%s", said.text);
 }
@@ -182,6 +219,7 @@ static void decorator(void)
         diverges("verify:fault:stale,reference", captured, "map");
     }
     bad_dumps();
+    lookups();
     setenv("LOCKSTEP_CACHE_DIR", folder, 1);
     CHECK(train("verify:fault:unfused,reference", false, text[1], message) == LS_OK, "class T within bounds: %s", message);
     static const char *const wrong[] = {"verify:", "verify:reference,sample=0", "verify:reference,reference,reference",

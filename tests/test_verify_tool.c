@@ -47,6 +47,17 @@ static void expect(const char *words, int status, const char *first, const char 
           second, said);
 }
 
+/* What was written of a difference is small, and differs again on the same device, but not on another. */
+static void replay(const char *device)
+{
+    char words[128];
+    snprintf(words, sizeof words, "--json %s", device);
+    verify(words, 1);
+    const char *said = lockstep("replay lockstep-verify-1.lsd", 1), *now = strstr(said, "now: "), *count = now ? strstr(now, " of ") : NULL;
+    CHECK(count && atoi(count + 4) <= 4, "%s: not small: %s", device, said);
+    CHECK(strstr(lockstep("replay lockstep-verify-1.lsd reference", 0), "the reference's bits"), "%s", device);
+}
+
 /* For programs: the run, and each pair with all its cases, among them those of drawn numbers and of digests. */
 static void json(void)
 {
@@ -78,17 +89,6 @@ static void without_drivers(void)
     expect("", plain, "vulkan: ", "opencl: ");
     unsetenv("VK_DRIVER_FILES");
     unsetenv("OCL_ICD_VENDORS");
-}
-
-/* What was written of a difference is small, and differs again on the same device, but not on another. */
-static void replay(const char *device)
-{
-    char words[128];
-    snprintf(words, sizeof words, "--json %s", device);
-    verify(words, 1);
-    const char *said = lockstep("replay lockstep-verify-1.lsd", 1), *now = strstr(said, "now: "), *count = now ? strstr(now, " of ") : NULL;
-    CHECK(count && atoi(count + 4) <= 4, "%s: not small: %s", device, said);
-    CHECK(strstr(lockstep("replay lockstep-verify-1.lsd reference", 0), "the reference's bits"), "%s", device);
 }
 
 static void page(void)

@@ -52,8 +52,8 @@ static void without_device(void)
 
 /* ---- Small limits ---- */
 
-/* Bindings of 64 KiB and dispatches of 7 groups in a row: what is dense runs in windows, all else says
- * what to do, and groups that make a rectangle compute what a row of them does. */
+/* Bindings of 64 KiB and dispatches of 7 groups in a row: what is larger runs in parts, and groups that make a
+ * rectangle compute what a row of them does. More: test_vulkan_large.c. */
 static void small_limits(void)
 {
     enum { N = 50000 };
@@ -80,7 +80,7 @@ static void small_limits(void)
     ls_read(ls_random_uniform(reference, LS_SHAPE(N), 0, 1), wanted, sizeof wanted);
     CHECK(ls_error(ls) == LS_OK && memcmp(uniform, wanted, sizeof wanted) == 0, "random in windows: %s",
           ls_error_message(ls));
-    ls_sum(x, NULL, 0, false);
+    ls_argsort(x, 0, false);
     CHECK_ERROR(ls, LS_UNAVAILABLE, "maxStorageBufferRange");
     /* 2048 columns are 32 groups. */
     ls_tensor rows = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(2, 2048), in);

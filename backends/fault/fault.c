@@ -12,8 +12,9 @@
  *                               its tree read before they were there
  *     fault:flush,<device>      subnormal results of elementwise programs become 0
  *     fault:stale,<device>      one elementwise program of five does not write: its results are what was there
+ *     fault:row,<device>        a gather takes the row after the one it was asked for
  *
- * The last six are mutations: the conformance suite must notice each and name the op. With a number, as in
+ * The last seven are mutations: the conformance suite must notice each and name the op. With a number, as in
  * fault:tail=12,<device>, a mutation is at work in that training step only.
  */
 #include <stdio.h>
@@ -23,8 +24,9 @@
 #include "decorator.h"
 #include "state.h"
 
-enum kind { FAIL_ALLOC, FAIL_CALL, LOSE, ORDER, UNFUSED, TAIL, BARRIER, FLUSH, STALE, KINDS };
-static const char *const kind_names[KINDS] = {"alloc", "call", "lost", "order", "unfused", "tail", "barrier", "flush", "stale"};
+enum kind { FAIL_ALLOC, FAIL_CALL, LOSE, ORDER, UNFUSED, TAIL, BARRIER, FLUSH, STALE, ROW, KINDS };
+static const char *const kind_names[KINDS] = {"alloc", "call", "lost", "order", "unfused", "tail", "barrier", "flush", "stale",
+                                              "row"};
 
 struct fault_device {
     struct ls_decorator d;
@@ -69,7 +71,7 @@ static ls_status fault_open(const char *which, struct ls_device **device, struct
         return LS_OK;
     }
     snprintf(message->text, sizeof message->text, "fault:%s: expected alloc=N, call=N, lost=N, order, unfused, tail, "
-             "barrier, flush or stale, the last six perhaps with =STEP, then a comma and a device", which ? which : "");
+             "barrier, flush, stale or row, the last seven perhaps with =STEP, then a comma and a device", which ? which : "");
     return LS_NOT_FOUND;
 }
 
@@ -204,6 +206,29 @@ static ls_status stale(struct fault_device *f, const struct ls_map_args *a)
     return a->output[0].dtype == LS_FLOAT32 && f->programs++ % 5 == 0 ? LS_OK : f->d.inner->backend->map(f->d.inner, a);
 }
 
+static ls_status next_row(struct fault_device *f, const struct ls_gather_args *a)
+{
+    struct ls_device *inner = f->d.inner;
+    struct ls_gather_args wrong = *a;
+    size_t bytes = (size_t)a->count * sizeof(int32_t);
+    int32_t *index = malloc(bytes + 1);
+    ls_status status = index ? inner->backend->read(inner, a->indices, 0, index, bytes) : LS_OUT_OF_MEMORY;
+    for (int64_t i = 0; status == LS_OK && i < a->count; i++)
+        index[i] += index[i] >= 0 && index[i] + 1 < a->rows;
+    if (status == LS_OK)
+        status = inner->backend->create(inner, (bytes + 63) / 64 * 64, &wrong.indices);
+    if (status == LS_OK) {
+        wrong.indices->bytes = bytes;
+        status = inner->backend->write(inner, wrong.indices, 0, index, bytes);
+        if (status == LS_OK)
+            status = inner->backend->gather(inner, &wrong);
+        if (inner->backend->finish(inner) == LS_OK)
+            inner->backend->destroy(inner, wrong.indices);
+    }
+    free(index);
+    return status;
+}
+
 /* Runs a call wrongly, if this is one that the mutation is for. */
 static bool mutates(struct fault_device *f, enum ls_prim prim, const void *args, ls_status *status)
 {
@@ -224,6 +249,8 @@ static bool mutates(struct fault_device *f, enum ls_prim prim, const void *args,
         *status = flushed(f, args);
     else if (f->kind == STALE && map)
         *status = stale(f, args);
+    else if (f->kind == ROW && prim == LS_PRIM_gather)
+        *status = next_row(f, args);
     else
         return false;
     return true;

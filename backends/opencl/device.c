@@ -293,6 +293,7 @@ static void set_options(struct ls_cl_device *device, struct found *found)
 {
     cl_ulong single = DEVICE_NUMBER(found, CL_DEVICE_SINGLE_FP_CONFIG, cl_ulong);
     const char *extra = ls_env("LOCKSTEP_CL_BUILD_OPTIONS");
+    device->fast_fma = (single & CL_FP_FMA) != 0;
     snprintf(device->options, sizeof device->options, "-cl-std=CL1.2 %s%s%s",
              (single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0
                  ? "-cl-fp32-correctly-rounded-divide-sqrt"

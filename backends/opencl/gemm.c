@@ -17,7 +17,8 @@ struct variant {
 
 const struct ls_tile *ls_cl_tile(const struct ls_cl_device *device, int64_t m, int64_t n, int64_t batch)
 {
-    struct ls_tile_limits limits = {device->max_group, device->local_memory, device->base.info.compute_units};
+    struct ls_tile_limits limits = {device->max_group, device->local_memory, device->base.info.compute_units,
+                                    !device->fast_fma};
     return ls_tile_choose(&limits, m, n, batch);
 }
 

@@ -76,6 +76,7 @@ struct ls_cl_device {
     bool wide;
     size_t max_group;
     cl_ulong local_memory;
+    bool fast_fma; /* else it is dozens of instructions */
     char options[256]; /* of every program */
     uint64_t identity; /* hash of device, driver, options and library version: what binaries fit */
     char cache_folder[LS_CACHE_FOLDER]; /* "" if there is none */

@@ -177,27 +177,36 @@ static void barrier(struct ls_vk_batch *batch, VkPipelineStageFlags stages, VkAc
     ls_vk.vkCmdPipelineBarrier(batch->commands, ALL_STAGES, stages, 0, 1, &memory, 0, NULL, 0, NULL);
 }
 
+/* What remembers the epochs: of a part, its whole. */
+static struct ls_vk_buffer *whole_of(struct ls_vk_buffer *buffer)
+{
+    return buffer != NULL && buffer->whole != NULL ? buffer->whole : buffer;
+}
+
 void ls_vk_order(struct ls_vk_device *device, struct ls_vk_batch *batch,
                  struct ls_vk_buffer *const *buffers, const unsigned *access, int count)
 {
     bool needed = false;
-    for (int i = 0; i < count; i++)
-        if (buffers[i] != NULL)
-            needed = needed || buffers[i]->written_epoch == device->epoch ||
-                     ((access[i] & LS_VK_WRITE) != 0 && buffers[i]->read_epoch == device->epoch);
+    for (int i = 0; i < count; i++) {
+        const struct ls_vk_buffer *buffer = whole_of(buffers[i]);
+        if (buffer != NULL)
+            needed = needed || buffer->written_epoch == device->epoch ||
+                     ((access[i] & LS_VK_WRITE) != 0 && buffer->read_epoch == device->epoch);
+    }
     if (needed && device->orders) {
         barrier(batch, ALL_STAGES, ALL_READS | ALL_WRITES);
         device->epoch++;
     }
     for (int i = 0; i < count; i++) {
-        if (buffers[i] == NULL)
+        struct ls_vk_buffer *buffer = whole_of(buffers[i]);
+        if (buffer == NULL)
             continue;
-        buffers[i]->used = batch->serial;
+        buffer->used = batch->serial;
         if ((access[i] & LS_VK_READ) != 0)
-            buffers[i]->read_epoch = device->epoch;
+            buffer->read_epoch = device->epoch;
         if ((access[i] & LS_VK_WRITE) != 0) {
-            buffers[i]->written_epoch = device->epoch;
-            buffers[i]->written = batch->serial;
+            buffer->written_epoch = device->epoch;
+            buffer->written = batch->serial;
         }
     }
 }
@@ -263,20 +272,32 @@ ls_status ls_vk_stage(struct ls_vk_device *device, VkDeviceSize bytes, struct ls
     return LS_OK;
 }
 
-ls_status ls_vk_copy(struct ls_vk_device *device, struct ls_vk_place from, struct ls_vk_place to,
-                     VkDeviceSize bytes)
+ls_status ls_vk_copy_rows(struct ls_vk_device *device, struct ls_vk_place from, VkDeviceSize from_pitch,
+                          struct ls_vk_place to, VkDeviceSize to_pitch, int64_t rows, VkDeviceSize bytes)
 {
+    enum { REGIONS = 256 };
+    VkBufferCopy regions[REGIONS];
     struct ls_vk_batch *batch;
     ls_status status = ls_vk_record(device, &batch);
     if (status != LS_OK)
         return status;
     ls_vk_order(device, batch, (struct ls_vk_buffer *[]){from.buffer, to.buffer},
                 (unsigned[]){LS_VK_READ, LS_VK_WRITE}, 2);
-    VkBufferCopy region = {
-        .srcOffset = from.piece.offset + from.offset,
-        .dstOffset = to.piece.offset + to.offset,
-        .size = bytes,
-    };
-    ls_vk.vkCmdCopyBuffer(batch->commands, from.piece.block->buffer, to.piece.block->buffer, 1, &region);
+    for (int64_t start = 0; start < rows; start += REGIONS) {
+        uint32_t count = (uint32_t)(rows - start < REGIONS ? rows - start : REGIONS);
+        for (uint32_t i = 0; i < count; i++)
+            regions[i] = (VkBufferCopy){
+                .srcOffset = from.piece.offset + from.offset + (VkDeviceSize)(start + i) * from_pitch,
+                .dstOffset = to.piece.offset + to.offset + (VkDeviceSize)(start + i) * to_pitch,
+                .size = bytes,
+            };
+        ls_vk.vkCmdCopyBuffer(batch->commands, from.piece.block->buffer, to.piece.block->buffer, count, regions);
+    }
     return ls_vk_recorded(device, batch);
+}
+
+ls_status ls_vk_copy(struct ls_vk_device *device, struct ls_vk_place from, struct ls_vk_place to,
+                     VkDeviceSize bytes)
+{
+    return ls_vk_copy_rows(device, from, 0, to, 0, 1, bytes);
 }

@@ -145,6 +145,32 @@ ls_status ls_vk_scratch(struct ls_vk_device *device, int index, size_t bytes,
     return LS_OK;
 }
 
+struct ls_buffer *ls_vk_part(struct ls_vk_buffer *part, struct ls_buffer *of, int64_t offset)
+{
+    if (of == NULL)
+        return NULL;
+    struct ls_vk_buffer *buffer = ls_vk_buffer_of(of);
+    *part = (struct ls_vk_buffer){
+        .base = {.bytes = of->bytes - (size_t)offset},
+        .piece = buffer->piece,
+        .whole = buffer->whole != NULL ? buffer->whole : buffer,
+    };
+    part->piece.offset += (VkDeviceSize)offset;
+    return &part->base;
+}
+
+struct ls_buffer *ls_vk_box(struct ls_vk_buffer *part, struct ls_buffer *buffer, int64_t offset, int64_t rows,
+                            int64_t row, int64_t pitch)
+{
+    struct ls_buffer *box = ls_vk_part(part, buffer, offset);
+    if (box == NULL || row == pitch || rows <= 1)
+        return box;
+    part->rows = rows;
+    part->row = (VkDeviceSize)row;
+    part->pitch = (VkDeviceSize)pitch;
+    return box;
+}
+
 void ls_vk_release_memory(struct ls_vk_device *device)
 {
     for (int i = 0; i < LS_VK_SCRATCH; i++)

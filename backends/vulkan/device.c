@@ -394,13 +394,12 @@ static void read_limits(struct ls_vk_device *device)
     device->largest_allocation = device->base.info.max_buffer;
     device->unified = is_unified(device);
     /* For tests, as if the device had less. */
-    const char *range = ls_vk_test_option("range"), *groups = ls_vk_test_option("groups"), *tile = ls_vk_test_option("tile");
-    device->range = range != NULL ? strtoull(range, NULL, 10) : device->limits.maxStorageBufferRange;
+    const char *groups = ls_vk_test_option("groups");
+    device->range = device->limits.maxStorageBufferRange & ~(VkDeviceSize)3;
     if (groups != NULL)
         device->limits.maxComputeWorkGroupCount[0] = (uint32_t)strtoul(groups, NULL, 10);
     device->orders = ls_vk_test_option("nobarriers") == NULL;
     device->fuses = ls_vk_test_option("unfused") == NULL;
-    device->tile = tile != NULL ? ls_tile_named(tile) : NULL;
     device->batch_limit = 128;
     device->upload_limit = (VkDeviceSize)64 << 20;
     /* What blobs fit: this build of the library on this driver. */
@@ -428,6 +427,9 @@ static ls_status start(struct ls_vk_device *device)
         status = ls_vk_batches_init(device);
     if (status == LS_OK)
         status = ls_vk_probe(device);
+    const char *range = ls_vk_test_option("range");
+    if (range != NULL) /* less than the probe needs */
+        device->range = strtoull(range, NULL, 10) & ~(VkDeviceSize)3;
     if (status == LS_OK)
         status = ls_vk_create(&device->base, FAULT_BYTES, &device->faults);
     if (status == LS_OK)

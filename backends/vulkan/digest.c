@@ -16,11 +16,12 @@ static ls_status add_input(struct ls_vk_device *device, const struct ls_digest_a
     ls_vk_key_add(&key, !is_float ? 0 : size == 4 ? 0x80000000u : 0x8000u);
     const struct ls_vk_pipeline *pipeline;
     ls_status status = ls_vk_pipeline(device, "digest", &key, 2, &pipeline);
-    int64_t window = (int64_t)(device->range / 4) / LS_DIGEST_BLOCK * LS_DIGEST_BLOCK;
+    int64_t window = ls_vk_most(device) / LS_DIGEST_BLOCK * LS_DIGEST_BLOCK;
     for (int64_t start = 0; start < input->n && status == LS_OK; start += window) {
         int64_t n = input->n - start < window ? input->n - start : window;
+        struct ls_vk_buffer part;
         struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
-        ls_vk_bind_part(&launch, input->buffer, (VkDeviceSize)(start * size), (VkDeviceSize)(n * size), LS_VK_READ);
+        ls_vk_bind(&launch, ls_vk_part(&part, input->buffer, start * size), n * size, LS_VK_READ);
         ls_vk_bind(&launch, args->dst, (args->at + 2 * args->inputs) * 4, LS_VK_READ | LS_VK_WRITE);
         ls_vk_push(&launch, ls_vk_groups(n, LS_DIGEST_BLOCK));
         ls_vk_push(&launch, n);

@@ -325,43 +325,6 @@ static ls_status build(struct ls_vk_device *device, const struct ls_map_args *ar
 
 /* ---- Launching ---- */
 
-/* Bytes that a strided input is read from. */
-static int64_t reach(const struct ls_map_args *args, const struct ls_map_input *input)
-{
-    int64_t last = 0;
-    for (int d = 0; d < args->rank; d++)
-        last += (args->extent[d] - 1) * input->stride[d];
-    return (last + 1) * (int64_t)ls_dtype_size(input->dtype);
-}
-
-static ls_status run(struct ls_vk_device *device, const struct ls_map_args *args, const struct pattern *pattern,
-                     const struct ls_vk_pipeline *pipeline, int64_t start, int64_t count)
-{
-    struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
-    for (int i = 0; i < args->inputs; i++) {
-        const struct ls_map_input *input = &args->input[i];
-        int64_t size = (int64_t)ls_dtype_size(input->dtype);
-        if (pattern->access[i] == ACCESS_DENSE)
-            ls_vk_bind_part(&launch, input->buffer, (VkDeviceSize)(start * size), (VkDeviceSize)(count * size), LS_VK_READ);
-        else
-            ls_vk_bind(&launch, input->buffer, reach(args, input), LS_VK_READ);
-    }
-    for (int i = 0; i < args->outputs; i++) {
-        int64_t size = (int64_t)ls_dtype_size(args->output[i].dtype);
-        ls_vk_bind_part(&launch, args->output[i].buffer, (VkDeviceSize)(start * size), (VkDeviceSize)(count * size),
-                        LS_VK_WRITE);
-    }
-    ls_vk_push(&launch, count);
-    for (int i = 0; i < args->immediates; i++)
-        ls_vk_push_bits(&launch, args->immediate[i]);
-    for (int d = 0; d < pattern->rank; d++)
-        ls_vk_push(&launch, args->extent[d]);
-    for (int i = 0; i < args->inputs; i++)
-        for (int d = 0; d < pattern->rank && pattern->access[i] == ACCESS_STRIDED; d++)
-            ls_vk_push(&launch, args->input[i].stride[d]);
-    return ls_vk_run(&launch, ls_vk_groups(ls_vk_groups(count, pattern->per), GROUP));
-}
-
 ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args *args)
 {
     struct pattern pattern = pattern_of(args);
@@ -372,8 +335,24 @@ ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args 
     struct ls_vk_key key = key_of(args, &pattern);
     const struct ls_vk_pipeline *pipeline = ls_vk_find(device, &key);
     ls_status status = pipeline == NULL ? build(device, args, &pattern, &key, &pipeline) : LS_OK;
-    int64_t window = pattern.rank > 0 ? args->n : (int64_t)(device->range / 4) / 1024 * 1024;
-    for (int64_t start = 0; start < args->n && status == LS_OK; start += window)
-        status = run(device, args, &pattern, pipeline, start, args->n - start < window ? args->n - start : window);
-    return status;
+    if (status != LS_OK)
+        return status;
+    struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
+    for (int i = 0; i < args->inputs; i++) {
+        const struct ls_map_input *input = &args->input[i];
+        ls_vk_bind(&launch, input->buffer, ls_vk_map_reach(args, input) * (int64_t)ls_dtype_size(input->dtype),
+                   LS_VK_READ);
+    }
+    for (int i = 0; i < args->outputs; i++)
+        ls_vk_bind(&launch, args->output[i].buffer, args->n * (int64_t)ls_dtype_size(args->output[i].dtype),
+                   LS_VK_WRITE);
+    ls_vk_push(&launch, args->n);
+    for (int i = 0; i < args->immediates; i++)
+        ls_vk_push_bits(&launch, args->immediate[i]);
+    for (int d = 0; d < pattern.rank; d++)
+        ls_vk_push(&launch, args->extent[d]);
+    for (int i = 0; i < args->inputs; i++)
+        for (int d = 0; d < pattern.rank && pattern.access[i] == ACCESS_STRIDED; d++)
+            ls_vk_push(&launch, args->input[i].stride[d]);
+    return ls_vk_run(&launch, ls_vk_groups(ls_vk_groups(args->n, pattern.per), GROUP));
 }

@@ -40,7 +40,7 @@ struct operand {
     int64_t stride[LS_MAX_RANK];
 };
 
-/* Where a launch runs: the extents, and how much of a dense one. */
+/* Where a launch runs. */
 struct space {
     int rank;
     int64_t n;
@@ -78,24 +78,12 @@ static int arguments_of(unsigned row)
 
 /* ---- One row ---- */
 
-/* Elements that a dense launch takes at once: a multiple of 1024, so that offsets are aligned. */
-static int64_t window_of(const struct ls_vk_device *device, const struct space *space)
+static void bind_operand(struct ls_vk_launch *launch, const struct operand *operand, const struct space *space)
 {
-    int64_t most = (int64_t)(device->range / 4) / 1024 * 1024;
-    return space->n < most ? space->n : most;
-}
-
-static void bind_operand(struct ls_vk_launch *launch, const struct operand *operand, struct ls_buffer *other,
-                         const struct space *space, int64_t step, int64_t start, int64_t count)
-{
-    if (operand->buffer == NULL) { /* not read, but something has to be bound */
-        ls_vk_bind(launch, other, 4, LS_VK_READ);
-        return;
-    }
-    int64_t size = (int64_t)ls_dtype_size(operand->dtype);
-    int64_t bytes = step < 0 ? bytes_of(operand, space) : step == 0 ? size : count * size;
-    ls_vk_bind_part(launch, operand->buffer, step == 1 ? (VkDeviceSize)(start * size) : 0, (VkDeviceSize)bytes,
-                    LS_VK_READ);
+    if (operand->buffer == NULL)
+        ls_vk_bind(launch, NULL, 0, 0);
+    else
+        ls_vk_bind(launch, operand->buffer, bytes_of(operand, space), LS_VK_READ);
 }
 
 static ls_status run_row(struct ls_vk_device *device, unsigned row, const struct operand *operands, ls_dtype dtype,
@@ -119,30 +107,26 @@ static ls_status run_row(struct ls_vk_device *device, unsigned row, const struct
 
     const struct ls_vk_pipeline *pipeline;
     ls_status status = ls_vk_pipeline(device, ls_vk_rows[row].name, &key, 4, &pipeline);
-    int64_t window = strided ? space->n : window_of(device, space);
-    for (int64_t start = 0; start < space->n && status == LS_OK; start += window) {
-        int64_t count = space->n - start < window ? space->n - start : window;
-        int64_t size = (int64_t)ls_dtype_size(dtype);
-        struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
-        for (int i = 0; i < 3; i++)
-            bind_operand(&launch, i < arguments ? &operands[i] : &(struct operand){.buffer = NULL}, result, space,
-                         strided && step[i] != 0 ? -1 : step[i], start, count);
-        ls_vk_bind_part(&launch, result, (VkDeviceSize)(start * size), (VkDeviceSize)(count * size), LS_VK_WRITE);
-        ls_vk_push(&launch, count);
-        ls_vk_push_bits(&launch, immediates);
-        for (int i = 0; i < 3; i++)
-            ls_vk_push_bits(&launch, i < arguments ? operands[i].word : 0);
+    if (status != LS_OK)
+        return status;
+    int64_t size = (int64_t)ls_dtype_size(dtype);
+    struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
+    for (int i = 0; i < 3; i++)
+        bind_operand(&launch, i < arguments ? &operands[i] : &(struct operand){.buffer = NULL}, space);
+    ls_vk_bind(&launch, result, space->n * size, LS_VK_WRITE);
+    ls_vk_push(&launch, space->n);
+    ls_vk_push_bits(&launch, immediates);
+    for (int i = 0; i < 3; i++)
+        ls_vk_push_bits(&launch, i < arguments ? operands[i].word : 0);
+    for (int d = 0; d < MOST_RANK; d++)
+        ls_vk_push(&launch, d < space->rank && strided ? space->extent[d] : 1);
+    for (int i = 0; i < 3; i++)
         for (int d = 0; d < MOST_RANK; d++)
-            ls_vk_push(&launch, d < space->rank && strided ? space->extent[d] : 1);
-        for (int i = 0; i < 3; i++)
-            for (int d = 0; d < MOST_RANK; d++)
-                ls_vk_push(&launch, (immediates >> i & 1u) != 0 ? 0
-                                    : strided                  ? (d < space->rank ? operands[i].stride[d] : 0)
-                                                               : (d == 0 ? step[i] : 0));
-        int64_t per_word = 4 / size;
-        status = ls_vk_run(&launch, ls_vk_groups(ls_vk_groups(count, per_word), GROUP));
-    }
-    return status;
+            ls_vk_push(&launch, (immediates >> i & 1u) != 0 ? 0
+                                : strided                  ? (d < space->rank ? operands[i].stride[d] : 0)
+                                                           : (d == 0 ? step[i] : 0));
+    int64_t per_word = 4 / size;
+    return ls_vk_run(&launch, ls_vk_groups(ls_vk_groups(space->n, per_word), GROUP));
 }
 
 /* ---- Programs ---- */
@@ -314,9 +298,78 @@ static bool is_single(const struct ls_map_args *args)
     return args->rows == 1 && args->outputs == 1 && args->output[0].source == LS_REGISTER_ROW;
 }
 
+/* ---- Maps of more than can be bound ---- */
+
+/* Elements that an input is read from. */
+int64_t ls_vk_map_reach(const struct ls_map_args *args, const struct ls_map_input *input)
+{
+    int64_t last = 0;
+    for (int d = 0; d < args->rank; d++)
+        last += (args->extent[d] - 1) * input->stride[d];
+    return last + 1;
+}
+
+static bool fits(const struct ls_vk_device *device, const struct ls_map_args *args)
+{
+    bool fits = ls_vk_fits(device, args->n, 4); /* of scratch memory as well */
+    for (int i = 0; i < args->inputs; i++)
+        fits = fits && ls_vk_fits(device, ls_vk_map_reach(args, &args->input[i]),
+                                  (int64_t)ls_dtype_size(args->input[i].dtype));
+    return fits;
+}
+
+/* Makes `args` what is left of it behind index `start` of dimension d. What is one buffer stays one, since an
+ * output may be an input. */
+static void skip(struct ls_map_args *args, int d, int64_t start, struct ls_vk_buffer *parts)
+{
+    struct ls_buffer **buffers[LS_MAP_INPUTS + LS_MAP_OUTPUTS], *whole[LS_MAP_INPUTS + LS_MAP_OUTPUTS];
+    int64_t offset[LS_MAP_INPUTS + LS_MAP_OUTPUTS], inner = 1;
+    int count = 0;
+    for (int e = d + 1; e < args->rank; e++)
+        inner *= args->extent[e];
+    for (int i = 0; i < args->inputs; i++, count++) {
+        buffers[count] = &args->input[i].buffer;
+        offset[count] = start * args->input[i].stride[d] * (int64_t)ls_dtype_size(args->input[i].dtype);
+    }
+    for (int i = 0; i < args->outputs; i++, count++) {
+        buffers[count] = &args->output[i].buffer;
+        offset[count] = start * inner * (int64_t)ls_dtype_size(args->output[i].dtype);
+    }
+    for (int i = 0; i < count; i++) {
+        int same = 0;
+        whole[i] = *buffers[i];
+        while (whole[same] != whole[i] || offset[same] != offset[i])
+            same++;
+        *buffers[i] = same < i ? *buffers[same] : ls_vk_part(&parts[i], whole[i], offset[i]);
+    }
+    args->n -= start * inner;
+    args->extent[d] -= start;
+}
+
+/* Two halves of the outermost dimension: outputs are dense. */
+static ls_status map_halves(struct ls_device *base, const struct ls_map_args *args)
+{
+    struct ls_vk_buffer parts[LS_MAP_INPUTS + LS_MAP_OUTPUTS];
+    struct ls_map_args half = *args;
+    int d = 0;
+    for (; args->extent[d] == 1; d++)
+        for (int i = 0; i < args->inputs; i++)
+            half.input[i].stride[d] = 0; /* it may be more than shaders count to */
+    half.extent[d] = ls_vk_middle(args->extent[d]);
+    half.n = args->n / args->extent[d] * half.extent[d];
+    ls_status status = ls_vk_map(base, &half);
+    int64_t start = half.extent[d];
+    half.extent[d] = args->extent[d];
+    half.n = args->n;
+    skip(&half, d, start, parts);
+    return status == LS_OK ? ls_vk_map(base, &half) : status;
+}
+
 ls_status ls_vk_map(struct ls_device *base, const struct ls_map_args *args)
 {
     struct ls_vk_device *device = ls_vk_device_of(base);
+    if (!fits(device, args) && args->n > 1)
+        return map_halves(base, args);
     if (args->rows > 1) {
         ls_status status = ls_vk_map_fused(device, args);
         if (status != LS_UNSUPPORTED)
@@ -339,9 +392,16 @@ ls_status ls_vk_map(struct ls_device *base, const struct ls_map_args *args)
 
 ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n)
 {
-    if (row == LS_ROW_NONE)
-        return LS_OK;
-    struct operand operand = {.buffer = buffer, .dtype = LS_FLOAT32, .stride = {1}};
-    struct space space = {.rank = 1, .n = n, .extent = {n}};
-    return run_row(device, row, &operand, LS_FLOAT32, buffer, &space);
+    struct ls_map_args args = {
+        .rows = 1,
+        .inputs = 1,
+        .outputs = 1,
+        .rank = 1,
+        .n = n,
+        .extent = {n},
+        .row = {{(uint16_t)row, {0}}},
+        .input = {{buffer, LS_FLOAT32, {1}}},
+        .output = {{buffer, LS_FLOAT32, LS_REGISTER_ROW}},
+    };
+    return row == LS_ROW_NONE ? LS_OK : ls_vk_map(&device->base, &args);
 }

@@ -9,7 +9,6 @@
 
 #include "vulkan.h"
 
-enum { ALIGNMENT = 256 }; /* the largest minStorageBufferOffsetAlignment that a device may have */
 #define BLOCK_SIZE ((VkDeviceSize)32 << 20)
 
 /* ---- Kinds of memory ---- */
@@ -157,7 +156,7 @@ static bool take_from(struct ls_vk_block *block, VkDeviceSize size, struct ls_vk
 ls_status ls_vk_take(struct ls_vk_device *device, enum ls_vk_use use, VkDeviceSize size,
                      struct ls_vk_piece *piece)
 {
-    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size = (size + LS_VK_ALIGNMENT - 1) / LS_VK_ALIGNMENT * LS_VK_ALIGNMENT;
     for (struct ls_vk_block *block = device->blocks; block != NULL; block = block->next)
         if (block->use == use && take_from(block, size, piece))
             return LS_OK;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which fma, division and square root the device has: asked with cases where a wrong one shows, when
- * the device is opened. The specification promises none of them. What is not right is emulated.
+ * the device is opened. The specification promises none of them. What is not right is emulated. And whether
+ * loops run to their end.
  * Subnormal operands and results are left out: a device that flushes them is class N, however it
  * multiplies. The self-test (lib/verify) looks closer, at the kernels themselves.
  */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vulkan.h"
 
-enum { CASES = 4096, GROUP = 64 };
+enum { CASES = 4096, GROUP = 64, ROUNDS = 1 << 17, MANY_ROUNDS = 1 << 20, FEWEST_ROUNDS = 1 << 14 };
 
 struct probe {
     struct {
@@ -19,7 +22,19 @@ struct probe {
     struct {
         uint32_t fma, quotient, root;
     } out[CASES];
+    struct {
+        uint32_t place, rounds;
+    } walk; /* where a walk of ROUNDS has come to, and after how many; behind the results */
 };
+
+/* As probe.comp walks. */
+static uint32_t place_after(uint32_t rounds)
+{
+    uint32_t place = 1;
+    for (uint32_t i = 0; i < rounds; i++)
+        place = (place ^ place >> 15) * 0x9e3779b1u + i;
+    return place;
+}
 
 static uint32_t bits_of(float x)
 {
@@ -104,18 +119,21 @@ static ls_status run(struct ls_vk_device *device, enum ls_vk_fma form, struct pr
     if (status == LS_OK)
         status = ls_vk_create(&device->base, sizeof probe->in, &in);
     if (status == LS_OK)
-        status = ls_vk_create(&device->base, sizeof probe->out, &out);
+        status = ls_vk_create(&device->base, sizeof probe->out + sizeof probe->walk, &out);
     if (status == LS_OK)
         status = ls_vk_write(&device->base, in, 0, probe->in, sizeof probe->in);
     if (status == LS_OK) {
         struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
         ls_vk_bind(&launch, in, sizeof probe->in, LS_VK_READ);
-        ls_vk_bind(&launch, out, sizeof probe->out, LS_VK_WRITE);
+        ls_vk_bind(&launch, out, sizeof probe->out + sizeof probe->walk, LS_VK_WRITE);
         ls_vk_push(&launch, CASES);
-        status = ls_vk_run(&launch, ls_vk_groups(CASES, GROUP));
+        ls_vk_push(&launch, ROUNDS);
+        status = ls_vk_run(&launch, ls_vk_groups(CASES + 1, GROUP));
     }
     if (status == LS_OK)
         status = ls_vk_read(&device->base, out, 0, probe->out, sizeof probe->out);
+    if (status == LS_OK)
+        status = ls_vk_read(&device->base, out, sizeof probe->out, &probe->walk, sizeof probe->walk);
     ls_vk_destroy(&device->base, in);
     ls_vk_destroy(&device->base, out);
     return status;
@@ -144,6 +162,22 @@ static void judge(const struct probe *probe, bool *fma_right, bool *division_rig
     }
 }
 
+/* Mesa's llvmpipe ends the loops of a shader, all together, after 65,535 rounds, without a word. Who comes to the
+ * end of a longer walk is not limited; but no launch should keep a device busy for long. */
+static ls_status set_rounds(struct ls_vk_device *device, const struct probe *probe)
+{
+    const char *imitated = ls_vk_test_option("rounds");
+    device->rounds = imitated != NULL                              ? strtoll(imitated, NULL, 10)
+                     : probe->walk.place == place_after(ROUNDS) ? MANY_ROUNDS
+                                                                   : probe->walk.rounds;
+    if (device->rounds >= FEWEST_ROUNDS && device->rounds <= MANY_ROUNDS)
+        return LS_OK;
+    snprintf(device->base.message.text, sizeof device->base.message.text,
+             "the driver ends the loops of shaders after %lld rounds; %d are needed. Use another driver",
+             (long long)device->rounds, FEWEST_ROUNDS);
+    return LS_UNAVAILABLE;
+}
+
 /* The first form of fma that is right, from the fastest on. */
 ls_status ls_vk_probe(struct ls_vk_device *device)
 {
@@ -166,5 +200,5 @@ ls_status ls_vk_probe(struct ls_vk_device *device)
             break;
     }
     device->base.info.emulates_fma = device->fma != LS_VK_FMA_NATIVE;
-    return LS_OK;
+    return set_rounds(device, &probe);
 }

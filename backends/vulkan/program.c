@@ -398,21 +398,18 @@ ls_status ls_vk_pipeline(struct ls_vk_device *device, const char *name, const st
 
 /* ---- Launching ---- */
 
-void ls_vk_bind_part(struct ls_vk_launch *launch, struct ls_buffer *buffer, VkDeviceSize offset,
-                     VkDeviceSize bytes, unsigned access)
+void ls_vk_bind(struct ls_vk_launch *launch, struct ls_buffer *buffer, int64_t bytes, unsigned access)
 {
     struct ls_vk_device *device = launch->device;
-    bytes = bytes < 4 ? 4 : (bytes + 3) & ~(VkDeviceSize)3;
-    if (bytes > device->range && launch->status == LS_OK) {
+    if (buffer != NULL && (VkDeviceSize)bytes > device->range && launch->status == LS_OK) {
         snprintf(device->base.message.text, sizeof device->base.message.text,
-                 "%s: %llu bytes of one tensor; this device binds at most %llu at once "
-                 "(maxStorageBufferRange). Compute it in parts, or on another device",
-                 launch->pipeline->name, (unsigned long long)bytes, (unsigned long long)device->range);
+                 "%s: %lld bytes that are needed at once (a row, an image, a kernel); this device binds at most %llu "
+                 "(maxStorageBufferRange). Make them smaller, or compute it on another device",
+                 launch->pipeline->name, (long long)bytes, (unsigned long long)device->range);
         launch->status = LS_UNAVAILABLE;
     }
-    launch->buffer[launch->count] = ls_vk_buffer_of(buffer);
-    launch->offset[launch->count] = offset;
-    launch->bytes[launch->count] = bytes;
+    launch->buffer[launch->count] = buffer == NULL ? NULL : ls_vk_buffer_of(buffer);
+    launch->bytes[launch->count] = buffer == NULL || bytes < 4 ? 4 : (VkDeviceSize)bytes;
     launch->access[launch->count++] = access;
 }
 
@@ -464,30 +461,87 @@ static ls_status take_set(struct ls_vk_device *device, struct ls_vk_batch *batch
     }
 }
 
-static void write_set(const struct ls_vk_launch *launch, VkDescriptorSet set)
+static void write_set(const struct ls_vk_launch *launch, struct ls_vk_buffer *const *bound, VkDescriptorSet set)
 {
-    VkDescriptorBufferInfo buffers[LS_VK_BINDINGS];
-    for (int i = 0; i < launch->count; i++)
-        buffers[i] = (VkDescriptorBufferInfo){
-            .buffer = launch->buffer[i]->piece.block->buffer,
-            .offset = launch->buffer[i]->piece.offset + launch->offset[i],
-            .range = launch->bytes[i],
+    VkDescriptorBufferInfo infos[LS_VK_BINDINGS];
+    int any = 0; /* stands in for what the shader does not look at */
+    while (bound[any] == NULL)
+        any++;
+    for (int i = 0; i < launch->count; i++) {
+        const struct ls_vk_piece *piece = &bound[bound[i] != NULL ? i : any]->piece;
+        infos[i] = (VkDescriptorBufferInfo){
+            .buffer = piece->block->buffer,
+            .offset = piece->offset,
+            .range = (launch->bytes[i] + 3) & ~(VkDeviceSize)3,
         };
+    }
     VkWriteDescriptorSet write = {
         .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
         .dstSet = set,
         .descriptorCount = (uint32_t)launch->count, /* binding after binding */
         .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-        .pBufferInfo = buffers,
+        .pBufferInfo = infos,
     };
     ls_vk.vkUpdateDescriptorSets(launch->device->device, 1, &write, 0, NULL);
 }
+
+/* ---- Parts that cannot be bound where they lie ---- */
+
+/* Its rows are apart, or it is not aligned, or the last word that it writes is not all its own. */
+static bool is_copied(const struct ls_vk_launch *launch, int i)
+{
+    const struct ls_vk_buffer *part = launch->buffer[i];
+    return part != NULL && part->whole != NULL &&
+           (part->rows > 1 || part->piece.offset % LS_VK_ALIGNMENT != 0 ||
+            (launch->access[i] == LS_VK_WRITE && launch->bytes[i] % 4 != 0));
+}
+
+static ls_status copy_part(const struct ls_vk_launch *launch, int i, struct ls_vk_buffer *copy, bool back)
+{
+    struct ls_vk_buffer *part = launch->buffer[i];
+    struct ls_vk_place there = {part, part->piece, 0}, here = {copy, copy->piece, 0};
+    VkDeviceSize row = part->rows > 1 ? part->row : launch->bytes[i];
+    int64_t rows = part->rows > 1 ? part->rows : 1;
+    return back ? ls_vk_copy_rows(launch->device, here, row, there, part->pitch, rows, row)
+                : ls_vk_copy_rows(launch->device, there, part->pitch, here, row, rows, row);
+}
+
+/* The buffers to bind: what was asked for, or scratch memory with what is to be read. */
+static ls_status copy_in(const struct ls_vk_launch *launch, struct ls_vk_buffer **bound)
+{
+    ls_status status = LS_OK;
+    for (int i = 0; i < launch->count && status == LS_OK; i++) {
+        struct ls_buffer *scratch;
+        bound[i] = launch->buffer[i];
+        if (!is_copied(launch, i))
+            continue;
+        status = ls_vk_scratch(launch->device, LS_VK_SCRATCH_PARTS + i, launch->bytes[i], &scratch);
+        if (status != LS_OK)
+            break;
+        bound[i] = ls_vk_buffer_of(scratch);
+        if ((launch->access[i] & LS_VK_READ) != 0)
+            status = copy_part(launch, i, bound[i], false);
+    }
+    return status;
+}
+
+static ls_status copy_out(const struct ls_vk_launch *launch, struct ls_vk_buffer *const *bound)
+{
+    ls_status status = LS_OK;
+    for (int i = 0; i < launch->count && status == LS_OK; i++)
+        if (bound[i] != launch->buffer[i] && (launch->access[i] & LS_VK_WRITE) != 0)
+            status = copy_part(launch, i, bound[i], true);
+    return status;
+}
+
+/* ---- Running ---- */
 
 ls_status ls_vk_run(struct ls_vk_launch *launch, int64_t groups)
 {
     struct ls_vk_device *device = launch->device;
     const struct ls_vk_pipeline *pipeline = launch->pipeline;
     struct ls_vk_batch *batch;
+    struct ls_vk_buffer *bound[LS_VK_BINDINGS];
     VkDescriptorSet set;
     if (launch->status != LS_OK)
         return launch->status;
@@ -500,32 +554,34 @@ ls_status ls_vk_run(struct ls_vk_launch *launch, int64_t groups)
                  pipeline->name, (long long)groups);
         return LS_UNAVAILABLE;
     }
-    ls_status status = ls_vk_record(device, &batch);
+    ls_status status = copy_in(launch, bound);
+    if (status == LS_OK)
+        status = ls_vk_record(device, &batch);
     if (status == LS_OK)
         status = take_set(device, batch, pipeline->buffers, &set);
     if (status != LS_OK)
         return status;
-    write_set(launch, set);
-    ls_vk_order(device, batch, launch->buffer, launch->access, launch->count);
+    write_set(launch, bound, set);
+    ls_vk_order(device, batch, bound, launch->access, launch->count);
     VkPipelineLayout layout = device->layout[pipeline->buffers];
     ls_vk.vkCmdBindPipeline(batch->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->pipeline);
     ls_vk.vkCmdBindDescriptorSets(batch->commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &set, 0, NULL);
     ls_vk.vkCmdPushConstants(batch->commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, LS_VK_PUSH, launch->push);
     ls_vk.vkCmdDispatch(batch->commands, (uint32_t)columns, (uint32_t)rows, 1);
-    return ls_vk_recorded(device, batch);
+    status = ls_vk_recorded(device, batch);
+    return status == LS_OK ? copy_out(launch, bound) : status;
 }
 
-ls_status ls_vk_run_parts(struct ls_vk_launch *launch, int64_t groups, int64_t n, int64_t part)
+ls_status ls_vk_run_parts(struct ls_vk_launch *launch, int64_t groups, int64_t start, int64_t end, int64_t part)
 {
     ls_status status = LS_OK;
     int pushed = launch->pushed;
-    int64_t start = 0;
     do {
         launch->pushed = pushed;
         ls_vk_push(launch, start);
-        ls_vk_push(launch, n - start < part ? n : start + part);
+        ls_vk_push(launch, end - start < part ? end : start + part);
         status = ls_vk_run(launch, groups);
         start += part;
-    } while (status == LS_OK && start < n);
+    } while (status == LS_OK && start < end);
     return status;
 }

@@ -88,7 +88,9 @@ enum {
     LS_VK_BATCHES = 4,
     LS_VK_BINDINGS = LS_MAP_INPUTS + LS_MAP_OUTPUTS,
     LS_VK_PUSH = 128, /* bytes of push constants that every device has */
-    LS_VK_SCRATCH = LS_MAP_ROWS + LS_MAP_INPUTS + 2,
+    LS_VK_SCRATCH_PARTS = LS_MAP_ROWS + LS_MAP_INPUTS + 2, /* copies of a launch's parts; see ls_vk_part */
+    LS_VK_SCRATCH = LS_VK_SCRATCH_PARTS + LS_VK_BINDINGS,
+    LS_VK_ALIGNMENT = 256, /* the largest minStorageBufferOffsetAlignment that a device may have */
     LS_VK_DESCRIPTOR_POOLS = 16,
 };
 
@@ -126,10 +128,10 @@ struct ls_vk_device {
     VkPhysicalDeviceLimits limits;
     VkPhysicalDeviceMemoryProperties memory;
     VkDeviceSize largest_allocation;
-    VkDeviceSize range; /* bytes that a binding spans at most */
+    VkDeviceSize range; /* bytes that a binding spans at most; a multiple of 4 */
+    int64_t rounds;     /* that the loops of a shader may take, all together; see ls_vk_probe */
     bool unified;       /* the host sees storage, at full speed */
     bool has_double;
-    const struct ls_tile *tile; /* of every product, for a test; else NULL */
 
     enum ls_vk_fma fma;
     bool native_division, native_root;
@@ -172,6 +174,10 @@ struct ls_vk_buffer {
     struct ls_vk_piece piece;
     uint64_t read_epoch, written_epoch; /* of the latest command that does so; 0: none */
     uint64_t used, written;             /* batches, likewise */
+    /* Of a part: what it is a part of, and its rows there if they do not lie end to end. */
+    struct ls_vk_buffer *whole;
+    int64_t rows;
+    VkDeviceSize row, pitch;
 };
 
 static inline struct ls_vk_device *ls_vk_device_of(struct ls_device *device)
@@ -191,7 +197,7 @@ ls_status ls_vk_failed(struct ls_vk_device *device, VkResult code, const char *c
 /** Whether the word is in LOCKSTEP_VULKAN_TEST, a list with commas; its value after "=", or "". */
 const char *ls_vk_test_option(const char *word);
 
-/** Finds out which fma, division and root are right, and sets device->fma and the rest; probe.c. */
+/** Finds out which fma, division and root are right and how long loops may be; sets device->fma and the rest; probe.c. */
 ls_status ls_vk_probe(struct ls_vk_device *device);
 
 /** Takes a piece of memory. Multiples of 256 bytes. */
@@ -221,6 +227,35 @@ ls_status ls_vk_read(struct ls_device *device, struct ls_buffer *buffer, size_t 
  */
 ls_status ls_vk_scratch(struct ls_vk_device *device, int index, size_t bytes,
                         struct ls_buffer **buffer);
+
+/* Tensors that are larger than a binding may span are computed in parts, which lie in memory where they are: one
+ * primitive takes a part for a tensor of its own, as long as `part` lives. */
+
+/** What begins at byte `offset` of a buffer, or of a part. NULL of NULL. */
+struct ls_buffer *ls_vk_part(struct ls_vk_buffer *part, struct ls_buffer *buffer, int64_t offset);
+
+/** `rows` rows of `row` bytes, `pitch` bytes apart, end to end. Has no parts itself. */
+struct ls_buffer *ls_vk_box(struct ls_vk_buffer *part, struct ls_buffer *buffer, int64_t offset, int64_t rows,
+                            int64_t row, int64_t pitch);
+
+/** Whether a shader can bind n elements of `size` bytes at once, and count them. */
+static inline bool ls_vk_fits(const struct ls_vk_device *device, int64_t n, int64_t size)
+{
+    return n <= INT32_MAX && (VkDeviceSize)(n * size) <= device->range;
+}
+
+/** How many words a shader can bind at once. */
+static inline int64_t ls_vk_most(const struct ls_vk_device *device)
+{
+    return (int64_t)(device->range / 4);
+}
+
+/** Where to cut n > 1 in two: about in the middle, where the second half is aligned if that can be. */
+static inline int64_t ls_vk_middle(int64_t n)
+{
+    int64_t middle = (n / 2 + LS_VK_ALIGNMENT - 1) / LS_VK_ALIGNMENT * LS_VK_ALIGNMENT;
+    return middle < n ? middle : n / 2;
+}
 
 /** Releases the scratch memory, the staging memory and what was retired. */
 void ls_vk_release_memory(struct ls_vk_device *device);
@@ -260,6 +295,9 @@ struct ls_vk_place {
 };
 ls_status ls_vk_copy(struct ls_vk_device *device, struct ls_vk_place from, struct ls_vk_place to,
                      VkDeviceSize bytes);
+/** Likewise `rows` rows of `bytes` bytes, so many bytes apart. */
+ls_status ls_vk_copy_rows(struct ls_vk_device *device, struct ls_vk_place from, VkDeviceSize from_pitch,
+                          struct ls_vk_place to, VkDeviceSize to_pitch, int64_t rows, VkDeviceSize bytes);
 static inline struct ls_vk_place ls_vk_in_buffer(struct ls_buffer *buffer, VkDeviceSize offset)
 {
     return (struct ls_vk_place){ls_vk_buffer_of(buffer), ls_vk_buffer_of(buffer)->piece, offset};
@@ -335,7 +373,7 @@ struct ls_vk_launch {
     struct ls_vk_device *device;
     const struct ls_vk_pipeline *pipeline;
     struct ls_vk_buffer *buffer[LS_VK_BINDINGS];
-    VkDeviceSize offset[LS_VK_BINDINGS], bytes[LS_VK_BINDINGS];
+    VkDeviceSize bytes[LS_VK_BINDINGS];
     unsigned access[LS_VK_BINDINGS];
     int count;
     uint32_t push[LS_VK_PUSH / 4];
@@ -349,14 +387,9 @@ static inline struct ls_vk_launch ls_vk_begin(struct ls_vk_device *device,
     return (struct ls_vk_launch){.device = device, .pipeline = pipeline, .status = LS_OK};
 }
 
-/** Binds `bytes` of a buffer from `offset`, a multiple of 256, on. */
-void ls_vk_bind_part(struct ls_vk_launch *launch, struct ls_buffer *buffer, VkDeviceSize offset,
-                     VkDeviceSize bytes, unsigned access);
-static inline void ls_vk_bind(struct ls_vk_launch *launch, struct ls_buffer *buffer, int64_t bytes,
-                              unsigned access)
-{
-    ls_vk_bind_part(launch, buffer, 0, (VkDeviceSize)bytes, access);
-}
+/** Binds the first `bytes` of a buffer. NULL is what the shader does not look at. A part that cannot be bound where it
+ * lies, because of the device's alignment, or since its rows are apart, is bound as a copy. */
+void ls_vk_bind(struct ls_vk_launch *launch, struct ls_buffer *buffer, int64_t bytes, unsigned access);
 
 /** Pushes a number, or remembers that it does not fit 31 bits. */
 void ls_vk_push(struct ls_vk_launch *launch, int64_t value);
@@ -368,11 +401,18 @@ static inline void ls_vk_push_bits(struct ls_vk_launch *launch, uint32_t value)
 /** Queues `groups` groups; shaders find their number as ls_group() of kernel.glsl says. */
 ls_status ls_vk_run(struct ls_vk_launch *launch, int64_t groups);
 
-/* Mesa's llvmpipe ends the loops of a shader, all together, after 65,535 rounds, without a word. So long walks take
- * several launches: of so many elements that are one round each, or so much of a product's k, with loops inside. */
-enum { LS_VK_WALK_PART = 32768, LS_VK_CHAIN_PART = 4096 };
-/** Queues a launch for each `part` of [0, n), one at least; pushes its start and its end behind what was pushed. */
-ls_status ls_vk_run_parts(struct ls_vk_launch *launch, int64_t groups, int64_t n, int64_t part);
+/* Where loops may take so many rounds (device->rounds), long walks take several launches: of so many elements that are
+ * one round each, or so much of a product's k, with loops inside. Multiples of LS_CHAIN_BLOCK. */
+static inline int64_t ls_vk_walk_part(const struct ls_vk_device *device)
+{
+    return device->rounds / 2 / LS_CHAIN_BLOCK * LS_CHAIN_BLOCK;
+}
+static inline int64_t ls_vk_chain_part(const struct ls_vk_device *device)
+{
+    return device->rounds / 15 / LS_CHAIN_BLOCK * LS_CHAIN_BLOCK;
+}
+/** Queues a launch for each `part` of [start, end), one at least; pushes its start and its end behind what was pushed. */
+ls_status ls_vk_run_parts(struct ls_vk_launch *launch, int64_t groups, int64_t start, int64_t end, int64_t part);
 
 /** As many groups of `size` as `items` need. */
 static inline int64_t ls_vk_groups(int64_t items, int64_t size)
@@ -391,7 +431,7 @@ static inline int64_t ls_vk_groups(int64_t items, int64_t size)
 ls_status ls_vk_fill_words(struct ls_vk_device *device, struct ls_buffer *dst, VkDeviceSize offset,
                            VkDeviceSize bytes, uint32_t word);
 
-/** Runs a row on n floats in place: what gemm and conv end with. LS_ROW_NONE does nothing. */
+/** Runs a row on n floats in place: what gemm and conv end with. LS_ROW_NONE does nothing; map.c. */
 ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n);
 
 /** Chooses the tile for `batch` products (m, n), adds tile.glsl's constants from 4 on to the key, and returns how many
@@ -403,6 +443,9 @@ void ls_vk_push_window(struct ls_vk_launch *launch, const struct ls_window *wind
 
 /** Tries the map as one pipeline; fuse.c. LS_UNSUPPORTED where it cannot be. */
 ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args *args);
+
+/** Elements that an input of a map is read from; map.c. */
+int64_t ls_vk_map_reach(const struct ls_map_args *args, const struct ls_map_input *input);
 
 /** Whether there is a compiler to fuse with; opens it the first time. */
 bool ls_vk_has_compiler(struct ls_vk_device *device);

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "env.h"
 #include "tiles.h"
 
 /* All but "large" stay within what Vulkan 1.1 promises: 128 items, 16 KiB. */
@@ -18,7 +19,8 @@ const struct ls_tile ls_tiles[LS_TILES] = {
 static bool fits(const struct ls_tile *tile, const struct ls_tile_limits *limits)
 {
     uint64_t lines = (uint64_t)tile->y * tile->rows + (uint64_t)tile->x * tile->columns + 2;
-    return (uint64_t)tile->x * tile->y <= limits->items && lines * tile->depth * sizeof(float) <= limits->bytes;
+    return (uint64_t)tile->x * tile->y <= limits->items && (!limits->long_fma || tile->rows * tile->columns <= 16) &&
+           lines * tile->depth * sizeof(float) <= limits->bytes;
 }
 
 /* Groups that leave units idle cost as much as those that do not. */
@@ -32,21 +34,18 @@ static int64_t cost_of(const struct ls_tile *tile, int units, int64_t m, int64_t
 
 const struct ls_tile *ls_tile_choose(const struct ls_tile_limits *limits, int64_t m, int64_t n, int64_t batch)
 {
+    const char *wanted = ls_env("LOCKSTEP_TILE");
     const struct ls_tile *best = NULL;
-    for (int i = 0; i < LS_TILES; i++)
-        if (fits(&ls_tiles[i], limits) && (best == NULL || cost_of(&ls_tiles[i], limits->units, m, n, batch) <
-                                                               cost_of(best, limits->units, m, n, batch)))
-            best = &ls_tiles[i];
-    return best != NULL ? best : &ls_tiles[LS_TILES - 1];
-}
-
-const struct ls_tile *ls_tile_named(const char *name)
-{
-    size_t length = strcspn(name, ",");
-    for (int i = 0; i < LS_TILES; i++)
-        if (strlen(ls_tiles[i].name) == length && memcmp(ls_tiles[i].name, name, length) == 0)
+    for (int i = 0; i < LS_TILES; i++) {
+        if (!fits(&ls_tiles[i], limits))
+            continue;
+        if (wanted != NULL && strcmp(ls_tiles[i].name, wanted) == 0)
             return &ls_tiles[i];
-    return NULL;
+        if (best == NULL ||
+            cost_of(&ls_tiles[i], limits->units, m, n, batch) < cost_of(best, limits->units, m, n, batch))
+            best = &ls_tiles[i];
+    }
+    return best != NULL ? best : &ls_tiles[LS_TILES - 1];
 }
 
 /* The largest power of two below r. */

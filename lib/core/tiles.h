@@ -19,17 +19,17 @@ struct ls_tile {
 enum { LS_TILES = 7 };
 extern const struct ls_tile ls_tiles[LS_TILES];
 
-/** What a device can take: `items` of a group, `bytes` that it shares, `units` that run groups (0: unknown). */
+/** What a device can take: `items` of a group, `bytes` that it shares, `units` that run groups (0: unknown). Where an
+ * fma is `long_fma`, dozens of instructions, compilers take many seconds over 64 of them: 16 results of an item then. */
 struct ls_tile_limits {
     uint64_t items, bytes;
     int units;
+    bool long_fma;
 };
 
-/** The tile that should take the least time for `batch` products (m, n); one fits any device. */
+/** The tile that should take the least time for `batch` products (m, n); one fits any device. LOCKSTEP_TILE names
+ * another for tests, taken where it fits. */
 const struct ls_tile *ls_tile_choose(const struct ls_tile_limits *limits, int64_t m, int64_t n, int64_t batch);
-
-/** The tile of this name, which ends at a comma if there is one; or NULL. */
-const struct ls_tile *ls_tile_named(const char *name);
 
 /** How many of them an (m, n) result takes in each direction. */
 static inline int64_t ls_tile_rows(const struct ls_tile *tile, int64_t m)

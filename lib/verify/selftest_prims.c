@@ -64,6 +64,14 @@ static void gemm(struct ls_duel *d, int64_t batch, int64_t m, int64_t n, int64_t
     ls_pair_drop(d, &c);
 }
 
+/* Products large enough for the tiles that a GPU takes for them (lib/core/tiles.c). */
+static void filling(struct ls_duel *d)
+{
+    static const int64_t sizes[][2] = {{600, 600}, {1100, 1030}, {2048, 2176}, {40000, 10}, {10, 40000}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && d->device[1]->info.is_gpu; i++)
+        gemm(d, 1, sizes[i][0], sizes[i][1], 20, (int)i & 3, false);
+}
+
 /* ---- Windows ---- */
 
 static void conv(struct ls_duel *d, enum ls_conv_pass pass, const struct ls_window *w, int64_t groups,
@@ -289,6 +297,7 @@ void ls_selftest_prims(struct ls_duel *d)
             gemm(d, 1, edges[i][0], edges[i][1], edges[i][2], form, false);
     gemm(d, 3, 9, 10, 11, 0, true);
     gemm(d, 1, 130, 70, 784, 0, true);
+    filling(d);
     for (int pass = 0; pass <= LS_CONV_KERNEL; pass++) {
         conv(d, (enum ls_conv_pass)pass, &plane, 1, 3, 5);
         if (d->full) {
