@@ -88,7 +88,7 @@ void ls_rows(uint group)
 /* Whether (x, x_at) comes before (best, best_at): better, or as good and earlier. */
 bool ls_before(uint x, uint x_at, uint best, uint best_at)
 {
-    return ls_better(x, best) || (LS_FLOAT(x) == LS_FLOAT(best) && x_at < best_at);
+    return ls_better(x, best) || (!ls_better(best, x) && x_at < best_at);
 }
 
 void ls_places(uint row)

@@ -93,7 +93,7 @@ static void table(const char *number)
     CHECK(row, "no row gemm in\n%s", text);
     while (row && row > text && row[-1] != '\n')
         row--;
-    double first, ms, share, each, megabytes;
+    double first = 0, ms = 0, share = 0, each = 0, megabytes = 0;
     int calls = 0;
     CHECK(row && sscanf(row, "%lf %lf %lf %% %d %lf %lf", &first, &ms, &share, &calls, &each, &megabytes) == 6 && calls == 4,
           "%d calls of gemm after the first in\n%s", calls, text);

@@ -2,7 +2,8 @@
  *
  *     test_verify_tool TOOL
  *
- * `lockstep verify`: exact devices agree, and each planted fault is found and its op named.
+ * `lockstep verify`: exact devices agree, and each planted fault is found and its op named. What
+ * `lockstep selftest` ends with.
  */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include <stdio.h>
@@ -136,6 +137,10 @@ int main(int argc, char **argv)
     replay("fault:stale,reference");
     replay("fault:flush,reference");
     page();
+    CHECK(strstr(lockstep("selftest reference reference:baseline", 0), "class      E:"), "the reference is not exact");
+    CHECK(strstr(lockstep("selftest reference fault:order,reference", 1), "class      T:"), "a reordered sum is not T");
+    lockstep("selftest no-such-device", 1);
+    lockstep("selftest --what", 2);
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);
     CHECK(system(command) == 0, "cannot remove %s", folder);

@@ -20,7 +20,8 @@ static const struct command {
      "and the LOCKSTEP_ variables with their values"},
     {"selftest", selftest_command, "[DEVICE...] [--full] [--again] [--json]",
      "tests the arithmetic of devices (without names, of all) on the kernels that training runs, and says\n"
-     "which are exact and why others are not; the verdict is kept, --again does not trust it"},
+     "which are exact and why others are not; the verdict is kept, --again does not trust it; ends with 1 when one\n"
+     "has other bits (class T), with 0 for N, whose bits are the same but for subnormal numbers"},
     {"verify", verify_command, "[DEVICE...] [--json] [--html FILE]",
      "runs every op with its gradients, and networks, on devices (without names, on all) and compares the\n"
      "bits of each two; --html writes a page to attach to a bug report"},
@@ -72,7 +73,7 @@ static int help(void)
         putchar('\n');
     }
     printf("    --help, --version\n\n"
-           "D names a device as LOCKSTEP_BACKEND does: reference, opencl, opencl:1, opencl:<part of a name>.\n"
+           "D names a device as LOCKSTEP_BACKEND does: reference, vulkan, opencl, opencl:1, vulkan:<part of a name>.\n"
            "Ends with 0; with 1 when a device fails or bits differ; with 2 when this line was not understood.\n");
     return 0;
 }

@@ -2,7 +2,7 @@
  *
  * A decorator for tests: it wraps another device and makes one thing go wrong.
  *
- *     fault:alloc=N,<device>    the Nth allocation from now fails, once
+ *     fault:alloc=N,<device>    the Nth allocation from now fails, and the second try that follows
  *     fault:call=N,<device>     the Nth primitive call fails, once
  *     fault:lost=N,<device>     the device is lost at the Nth primitive call
  *     fault:order,<device>      sums are added backwards
@@ -85,7 +85,7 @@ static void fault_close(struct ls_device *device)
 static ls_status fault_create(struct ls_device *device, size_t bytes, struct ls_buffer **buffer)
 {
     struct fault_device *f = fault_of(device);
-    if (is_due(f, FAIL_ALLOC)) {
+    if (f->kind == FAIL_ALLOC && f->countdown >= 0 && --f->countdown <= 0) {
         snprintf(f->d.base.message.text, sizeof f->d.base.message.text, "planted allocation failure");
         return LS_OUT_OF_MEMORY;
     }

@@ -5,6 +5,7 @@
  * and written: a command needs a barrier before it exactly when it touches what was written, or
  * writes what was read, in the current epoch. Epochs go on from one batch to the next.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "vulkan.h"
@@ -94,9 +95,26 @@ static void reclaim(struct ls_vk_device *device)
     device->retired_count = kept;
 }
 
+/* Waits a second at a time, so that only those count in which this process ran. */
+static VkResult wait_patiently(const struct ls_vk_device *device, VkFence fence)
+{
+    const uint64_t second = 1000000000;
+    VkResult code = VK_TIMEOUT;
+    for (uint64_t waited = 0; code == VK_TIMEOUT && (device->patience == 0 || waited < device->patience); waited++)
+        code = ls_vk.vkWaitForFences(device->device, 1, &fence, VK_TRUE, second);
+    return code;
+}
+
 static ls_status wait_for(struct ls_vk_device *device, struct ls_vk_batch *batch)
 {
-    VkResult code = ls_vk.vkWaitForFences(device->device, 1, &batch->fence, VK_TRUE, UINT64_MAX);
+    VkResult code = wait_patiently(device, batch->fence);
+    if (code == VK_TIMEOUT) {
+        char call[160];
+        snprintf(call, sizeof call, "vkWaitForFences: the device did not end its work in %llu s (LOCKSTEP_TIMEOUT is "
+                 "how long to wait, 0 for ever)", (unsigned long long)device->patience);
+        device->hung = true;
+        return broken(device, code, call);
+    }
     if (code != VK_SUCCESS)
         return broken(device, code, "vkWaitForFences");
     code = ls_vk.vkResetFences(device->device, 1, &batch->fence);
@@ -113,7 +131,7 @@ ls_status ls_vk_wait(struct ls_vk_device *device, uint64_t serial)
 {
     if (serial <= device->completed)
         return LS_OK;
-    if (!ls_vk_here(device->process, &device->base.message))
+    if (device->hung || !ls_vk_here(device->process, &device->base.message))
         return LS_DEVICE_LOST;
     ls_status status = serial >= device->serial ? ls_vk_submit(device) : LS_OK;
     while (status == LS_OK && device->completed < serial) {
@@ -128,6 +146,11 @@ ls_status ls_vk_wait(struct ls_vk_device *device, uint64_t serial)
         status = wait_for(device, next);
     }
     return status;
+}
+
+ls_status ls_vk_wait_all(struct ls_vk_device *device)
+{
+    return ls_vk_wait(device, device->batch[device->current].recording ? device->serial : device->serial - 1);
 }
 
 /* ---- Recording ---- */
@@ -245,28 +268,36 @@ ls_status ls_vk_submit(struct ls_vk_device *device)
 
 /* ---- Copies ---- */
 
+static ls_status room_for_staging(struct ls_vk_device *device, struct ls_vk_batch *batch)
+{
+    if (batch->staging_count < batch->staging_capacity)
+        return LS_OK;
+    size_t capacity = batch->staging_capacity == 0 ? 16 : 2 * batch->staging_capacity;
+    struct ls_vk_piece *larger = realloc(batch->staging, capacity * sizeof *larger);
+    if (larger == NULL)
+        return ls_vk_failed(device, VK_ERROR_OUT_OF_HOST_MEMORY, "the list of uploads");
+    batch->staging = larger;
+    batch->staging_capacity = capacity;
+    return LS_OK;
+}
+
 ls_status ls_vk_stage(struct ls_vk_device *device, VkDeviceSize bytes, struct ls_vk_piece *piece)
 {
     struct ls_vk_batch *batch;
+    *piece = (struct ls_vk_piece){.block = NULL};
     ls_status status = ls_vk_record(device, &batch);
-    if (status == LS_OK && batch->staged > 0 && batch->staged + bytes > device->upload_limit) {
+    if (status == LS_OK && batch->staged > 0 && batch->staged + bytes > device->upload_limit)
         status = ls_vk_submit(device);
-        if (status == LS_OK)
-            status = ls_vk_record(device, &batch);
-    }
-    if (status != LS_OK)
+    if (status == LS_OK)
+        status = ls_vk_take(device, LS_VK_STAGING, bytes, piece);
+    if (status == LS_OK)
+        status = ls_vk_record(device, &batch); /* the batch may have been submitted, for its memory */
+    if (status == LS_OK)
+        status = room_for_staging(device, batch);
+    if (status != LS_OK) {
+        ls_vk_give(device, piece);
         return status;
-    if (batch->staging_count == batch->staging_capacity) {
-        size_t capacity = batch->staging_capacity == 0 ? 16 : 2 * batch->staging_capacity;
-        struct ls_vk_piece *larger = realloc(batch->staging, capacity * sizeof *larger);
-        if (larger == NULL)
-            return ls_vk_failed(device, VK_ERROR_OUT_OF_HOST_MEMORY, "the list of uploads");
-        batch->staging = larger;
-        batch->staging_capacity = capacity;
     }
-    status = ls_vk_take(device, LS_VK_STAGING, bytes, piece);
-    if (status != LS_OK)
-        return status;
     batch->staging[batch->staging_count++] = *piece;
     batch->staged += bytes;
     return LS_OK;

@@ -58,19 +58,6 @@ ls_status ls_vk_failed(struct ls_vk_device *device, VkResult code, const char *c
     return status;
 }
 
-const char *ls_vk_test_option(const char *word)
-{
-    const char *list = ls_env("LOCKSTEP_VULKAN_TEST");
-    size_t length = strlen(word);
-    while (list != NULL && *list != '\0') {
-        size_t span = strcspn(list, ",");
-        if (strncmp(list, word, length) == 0 && (span == length || list[length] == '='))
-            return list + length + (list[length] == '=');
-        list += span + (list[span] == ',');
-    }
-    return NULL;
-}
-
 /* ---- The list ---- */
 
 /* An instance and what is found through it. */
@@ -400,6 +387,7 @@ static void read_limits(struct ls_vk_device *device)
         device->limits.maxComputeWorkGroupCount[0] = (uint32_t)strtoul(groups, NULL, 10);
     device->orders = ls_vk_test_option("nobarriers") == NULL;
     device->fuses = ls_vk_test_option("unfused") == NULL;
+    device->patience = ls_vk_patience();
     device->batch_limit = 128;
     device->upload_limit = (VkDeviceSize)64 << 20;
     /* What blobs fit: this build of the library on this driver. */
@@ -441,11 +429,7 @@ static ls_status start(struct ls_vk_device *device)
     return status;
 }
 
-static ls_status finish(struct ls_device *base)
-{
-    struct ls_vk_device *device = ls_vk_device_of(base);
-    return ls_vk_wait(device, device->batch[device->current].recording ? device->serial : device->serial - 1);
-}
+static ls_status finish(struct ls_device *base) { return ls_vk_wait_all(ls_vk_device_of(base)); }
 
 static void close_device(struct ls_device *base)
 {
@@ -453,7 +437,7 @@ static void close_device(struct ls_device *base)
     if (device == NULL)
         return;
     struct ls_message ignored;
-    if (!ls_vk_here(device->process, &ignored)) { /* what belongs to the driver stays the parent's */
+    if (device->hung || !ls_vk_here(device->process, &ignored)) { /* the driver's objects stay: in use, or the parent's */
         free(device);
         return;
     }
@@ -478,7 +462,9 @@ static ls_status open_device(const char *which, struct ls_device **opened, struc
 {
     struct found found;
     *opened = NULL;
-    ls_status status = find_devices(&found, message);
+    ls_status status = ls_vk_check_settings(message);
+    if (status == LS_OK)
+        status = find_devices(&found, message);
     if (status != LS_OK)
         return status;
     struct ls_vk_device *device = calloc(1, sizeof *device);

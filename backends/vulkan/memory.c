@@ -153,10 +153,8 @@ static bool take_from(struct ls_vk_block *block, VkDeviceSize size, struct ls_vk
     return false;
 }
 
-ls_status ls_vk_take(struct ls_vk_device *device, enum ls_vk_use use, VkDeviceSize size,
-                     struct ls_vk_piece *piece)
+static ls_status take(struct ls_vk_device *device, enum ls_vk_use use, VkDeviceSize size, struct ls_vk_piece *piece)
 {
-    size = (size + LS_VK_ALIGNMENT - 1) / LS_VK_ALIGNMENT * LS_VK_ALIGNMENT;
     for (struct ls_vk_block *block = device->blocks; block != NULL; block = block->next)
         if (block->use == use && take_from(block, size, piece))
             return LS_OK;
@@ -168,6 +166,35 @@ ls_status ls_vk_take(struct ls_vk_device *device, enum ls_vk_use use, VkDeviceSi
     if (status == LS_OK)
         take_from(block, size, piece);
     return status;
+}
+
+/* Blocks of any use, of which the device may make others. */
+static void drop_empty_blocks(struct ls_vk_device *device)
+{
+    struct ls_vk_block **link = &device->blocks;
+    while (*link != NULL) {
+        struct ls_vk_block *block = *link;
+        if (is_empty(block)) {
+            *link = block->next;
+            free_block(device, block);
+        } else {
+            link = &block->next;
+        }
+    }
+}
+
+ls_status ls_vk_take(struct ls_vk_device *device, enum ls_vk_use use, VkDeviceSize size,
+                     struct ls_vk_piece *piece)
+{
+    size = (size + LS_VK_ALIGNMENT - 1) / LS_VK_ALIGNMENT * LS_VK_ALIGNMENT;
+    ls_status status = take(device, use, size, piece);
+    if (status != LS_OUT_OF_MEMORY)
+        return status;
+    status = ls_vk_wait_all(device); /* then nothing is retired */
+    if (status != LS_OK)
+        return status;
+    drop_empty_blocks(device);
+    return take(device, use, size, piece);
 }
 
 /* Room for one more gap. Without host memory for it the piece stays taken until the block goes. */

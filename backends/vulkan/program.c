@@ -443,8 +443,9 @@ static ls_status take_set(struct ls_vk_device *device, struct ls_vk_batch *batch
             if (code == VK_SUCCESS)
                 return LS_OK;
             bool full = code == VK_ERROR_OUT_OF_POOL_MEMORY || code == VK_ERROR_FRAGMENTED_POOL;
-            if (!full || ++batch->set_pool == LS_VK_DESCRIPTOR_POOLS)
+            if (!full || batch->set_pool + 1 == LS_VK_DESCRIPTOR_POOLS)
                 return ls_vk_failed(device, code, "vkAllocateDescriptorSets");
+            batch->set_pool++;
             continue;
         }
         VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, BUFFERS};

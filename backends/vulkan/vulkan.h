@@ -6,6 +6,7 @@
  *
  *     loader.c   the native libraries, and the text of their codes
  *     device.c   list, open, close, faults, and the table ls_vulkan_backend
+ *     settings.c what the environment says
  *     probe.c    which fma, division and square root the device has
  *     memory.c   the allocator                  buffer.c  create, read, write, scratch memory
  *     batch.c    command buffers, barriers, submission, waiting
@@ -162,6 +163,9 @@ struct ls_vk_device {
     struct ls_buffer *faults; /* see shaders/fault.glsl */
     int fault_call; /* number of the last call that may fault, since faults was cleared */
 
+    uint64_t patience; /* seconds that a batch may take; 0: any time */
+    bool hung;         /* one took longer, and may still be at work: nothing may be destroyed */
+
     bool orders; /* puts barriers, but for a test of who notices */
     bool fuses;  /* maps of several rows become one pipeline */
     void *compiler, *compiler_options; /* of libshaderc */
@@ -197,10 +201,17 @@ ls_status ls_vk_failed(struct ls_vk_device *device, VkResult code, const char *c
 /** Whether the word is in LOCKSTEP_VULKAN_TEST, a list with commas; its value after "=", or "". */
 const char *ls_vk_test_option(const char *word);
 
+/** The seconds that a batch may take, 0 for any time: LOCKSTEP_TIMEOUT. */
+uint64_t ls_vk_patience(void);
+
+/** Refuses settings that are not understood, with a message that says which and what there is. */
+ls_status ls_vk_check_settings(struct ls_message *message);
+
 /** Finds out which fma, division and root are right and how long loops may be; sets device->fma and the rest; probe.c. */
 ls_status ls_vk_probe(struct ls_vk_device *device);
 
-/** Takes a piece of memory. Multiples of 256 bytes. */
+/** Takes a piece of memory. Multiples of 256 bytes. Where there is none it waits for all that was recorded, which
+ *  may hold some, and tries again. */
 ls_status ls_vk_take(struct ls_vk_device *device, enum ls_vk_use use, VkDeviceSize size,
                      struct ls_vk_piece *piece);
 void ls_vk_give(struct ls_vk_device *device, struct ls_vk_piece *piece);
@@ -284,7 +295,10 @@ ls_status ls_vk_submit(struct ls_vk_device *device);
 /** Waits for the batch with this number and those before it, submitting it first if need be. */
 ls_status ls_vk_wait(struct ls_vk_device *device, uint64_t serial);
 
-/** Staging memory of the batch that is being recorded, free again once that is done. */
+/** Waits for all that was recorded. */
+ls_status ls_vk_wait_all(struct ls_vk_device *device);
+
+/** Staging memory of the batch that is being recorded, free again once that is done. May submit what is recorded. */
 ls_status ls_vk_stage(struct ls_vk_device *device, VkDeviceSize bytes, struct ls_vk_piece *piece);
 
 /** Copies from place to place, in order with all else. A place is in a buffer, or in staging memory. */

@@ -35,9 +35,11 @@ static struct ls_buffer *take_buffer(ls_context *ls, struct ls_pool *pool, size_
     } else {
         struct ls_device *device = ls->device;
         ls_status status = device->backend->create(device, rounded, &buffer);
-        if (status == LS_OUT_OF_MEMORY && ls->stats.pooled_bytes > 0) {
+        if (status == LS_OUT_OF_MEMORY) { /* what is queued may still hold memory that was given back */
             ls_trim(ls);
-            status = device->backend->create(device, rounded, &buffer);
+            status = device->backend->finish(device);
+            if (status == LS_OK)
+                status = device->backend->create(device, rounded, &buffer);
         }
         if (status != LS_OK) {
             char what[128];
