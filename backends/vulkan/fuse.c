@@ -55,16 +55,8 @@ struct pattern {
 
 static enum access access_of(const struct ls_map_args *args, const struct ls_map_input *input)
 {
-    bool dense = true, scalar = true;
-    int64_t stride = 1;
-    for (int d = args->rank - 1; d >= 0; d--) {
-        if (args->extent[d] == 1)
-            continue;
-        dense = dense && input->stride[d] == stride;
-        scalar = scalar && input->stride[d] == 0;
-        stride *= args->extent[d];
-    }
-    return scalar ? ACCESS_SCALAR : dense ? ACCESS_DENSE : ACCESS_STRIDED;
+    int64_t step = ls_vk_step(args->rank, args->extent, input->stride);
+    return step == 0 ? ACCESS_SCALAR : step == 1 ? ACCESS_DENSE : ACCESS_STRIDED;
 }
 
 static uint32_t per_word(ls_dtype dtype)
@@ -340,8 +332,8 @@ ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args 
     struct ls_vk_launch launch = ls_vk_begin(device, pipeline);
     for (int i = 0; i < args->inputs; i++) {
         const struct ls_map_input *input = &args->input[i];
-        ls_vk_bind(&launch, input->buffer, ls_vk_map_reach(args, input) * (int64_t)ls_dtype_size(input->dtype),
-                   LS_VK_READ);
+        int64_t reach = ls_vk_reach(args->rank, args->extent, input->stride);
+        ls_vk_bind(&launch, input->buffer, reach * (int64_t)ls_dtype_size(input->dtype), LS_VK_READ);
     }
     for (int i = 0; i < args->outputs; i++)
         ls_vk_bind(&launch, args->output[i].buffer, args->n * (int64_t)ls_dtype_size(args->output[i].dtype),

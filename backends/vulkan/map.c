@@ -38,28 +38,36 @@ struct space {
     int64_t extent[LS_MAX_RANK];
 };
 
-/* The step from element to element if it is the same everywhere, 0 or 1; else -1. */
-static int64_t step_of(const struct operand *operand, const struct space *space)
+int64_t ls_vk_step(int rank, const int64_t *extent, const int64_t *strides)
 {
     bool dense = true, scalar = true;
     int64_t stride = 1;
-    for (int d = space->rank - 1; d >= 0; d--) {
-        if (space->extent[d] == 1)
+    for (int d = rank - 1; d >= 0; d--) {
+        if (extent[d] == 1)
             continue;
-        dense = dense && operand->stride[d] == stride;
-        scalar = scalar && operand->stride[d] == 0;
-        stride *= space->extent[d];
+        dense = dense && strides[d] == stride;
+        scalar = scalar && strides[d] == 0;
+        stride *= extent[d];
     }
     return scalar ? 0 : dense ? 1 : -1;
 }
 
-/* Bytes of an operand that are touched; strides are not negative. */
-static int64_t bytes_of(const struct operand *operand, const struct space *space)
+int64_t ls_vk_reach(int rank, const int64_t *extent, const int64_t *strides)
 {
     int64_t last = 0;
-    for (int d = 0; d < space->rank; d++)
-        last += (space->extent[d] - 1) * operand->stride[d];
-    return (last + 1) * (int64_t)ls_dtype_size(operand->dtype);
+    for (int d = 0; d < rank; d++)
+        last += (extent[d] - 1) * strides[d];
+    return last + 1;
+}
+
+static int64_t step_of(const struct operand *operand, const struct space *space)
+{
+    return ls_vk_step(space->rank, space->extent, operand->stride);
+}
+
+static int64_t bytes_of(const struct operand *operand, const struct space *space)
+{
+    return ls_vk_reach(space->rank, space->extent, operand->stride) * (int64_t)ls_dtype_size(operand->dtype);
 }
 
 static int arguments_of(unsigned row)
@@ -291,20 +299,11 @@ static bool is_single(const struct ls_map_args *args)
 
 /* ---- Maps of more than can be bound ---- */
 
-/* Elements that an input is read from. */
-int64_t ls_vk_map_reach(const struct ls_map_args *args, const struct ls_map_input *input)
-{
-    int64_t last = 0;
-    for (int d = 0; d < args->rank; d++)
-        last += (args->extent[d] - 1) * input->stride[d];
-    return last + 1;
-}
-
 static bool fits(const struct ls_vk_device *device, const struct ls_map_args *args)
 {
     bool fits = ls_vk_fits(device, args->n, 4); /* of scratch memory as well */
     for (int i = 0; i < args->inputs; i++)
-        fits = fits && ls_vk_fits(device, ls_vk_map_reach(args, &args->input[i]),
+        fits = fits && ls_vk_fits(device, ls_vk_reach(args->rank, args->extent, args->input[i].stride),
                                   (int64_t)ls_dtype_size(args->input[i].dtype));
     return fits;
 }

@@ -458,8 +458,11 @@ void ls_vk_push_window(struct ls_vk_launch *launch, const struct ls_window *wind
 /** Tries the map as one pipeline; fuse.c. LS_UNSUPPORTED where it cannot be. */
 ls_status ls_vk_map_fused(struct ls_vk_device *device, const struct ls_map_args *args);
 
-/** Elements that an input of a map is read from; map.c. */
-int64_t ls_vk_map_reach(const struct ls_map_args *args, const struct ls_map_input *input);
+/** The step from element to element of a strided operand if it is the same everywhere, 0 or 1; else -1; map.c. */
+int64_t ls_vk_step(int rank, const int64_t *extent, const int64_t *strides);
+
+/** Elements that a strided operand is read from; its strides are not negative; map.c. */
+int64_t ls_vk_reach(int rank, const int64_t *extent, const int64_t *strides);
 
 /** Whether there is a compiler to fuse with; opens it the first time. */
 bool ls_vk_has_compiler(struct ls_vk_device *device);
