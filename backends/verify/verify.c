@@ -13,7 +13,8 @@
  *
  * A step ends where an optimizer has applied its gradients (`step`). Programs without optimizers (a loop
  * that assigns to its variables, inference) are known by their reads: after PATIENCE of them without an
- * optimizer's step, beyond those that any step had, each read ends a step.
+ * optimizer's step, beyond those that any step had, each read ends a step. Reads never cut short a step that is to
+ * be checked, but for the first one, which may never come: it is then the second that is checked for the first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct verify_device {
     struct ls_device *b;
     enum ls_closeness closeness;
     uint64_t sample, steps; /* optimizers' steps that have ended */
+    uint64_t first;         /* the one that is checked for being the first */
     uint64_t reads;         /* since the last one; each after at least one call */
     uint64_t patience;      /* from so many on, each ends a step */
     bool called;            /* a primitive, since the last read */
@@ -104,6 +106,7 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
     snprintf(v->d.base.info.device, sizeof v->d.base.info.device, "verify:%.50s", which);
     v->sample = sample;
     v->patience = PATIENCE;
+    v->first = 1;
     v->looking = true;
     v->closeness = bits ? LS_SAME_BITS : ls_closeness_of(&v->d.inner->info, &v->b->info);
     *device = &v->d.base;
@@ -116,15 +119,18 @@ static void verify_close(struct ls_device *device) { close_both(verify_of(device
 
 static void decide(struct verify_device *v)
 {
-    bool by_reads = v->reads >= v->patience;
-    uint64_t step = 1 + (by_reads ? v->reads - v->patience : v->steps);
-    v->looking = step % v->sample == 0 || (v->steps == 0 && !by_reads);
+    uint64_t step = v->steps + 1;
+    bool due = step % v->sample == 0 || step == v->first;
+    if (v->reads >= v->patience && (v->steps == 0 || !due))
+        due = (1 + v->reads - v->patience) % v->sample == 0;
+    v->looking = due;
 }
 
 static void verify_step(struct ls_device *device)
 {
     struct verify_device *v = verify_of(device);
-    v->steps++;
+    if (v->steps++ == 0 && v->reads >= v->patience)
+        v->first = 2;
     if (v->patience < v->reads + PATIENCE)
         v->patience = v->reads + PATIENCE;
     v->reads = 0;
