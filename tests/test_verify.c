@@ -129,27 +129,45 @@ static void diverges(const char *device, bool captured, const char *named)
 }
 
 /* Rows of a table: a large one, of which the second device is given what is taken, and a small one. */
-static ls_status look_up(const char *device, int rows, int axis, float *sum, char *message)
+static ls_status look_up(const char *device, int rows, int axis, float *sum, uint64_t *calls, char *message)
 {
     ls_context *ls = ls_open(device);
     int64_t shape[2] = {axis ? 3 : rows, axis ? rows : 3};
     ls_tensor table = ls_random_normal(ls, (ls_shape){2, {shape[0], shape[1]}}, 0, 1);
     ls_tensor index = ls_from_host(ls, LS_INT32, LS_SHAPE(5), (int32_t[]){6, 1, 0, 6, 4});
     *sum = ls_item(ls_sum(ls_mul(ls_gather(table, index, axis), ls_gather(table, index, axis)), NULL, 0, false));
+    *calls = ls_get_stats(ls).dispatches;
     snprintf(message, 1024, "%s", ls_error_message(ls));
     return ls_close(&ls);
+}
+
+/* Each call of the first device runs once, and a failure of any one is told. */
+static void failing_lookups(int rows, int axis, int calls)
+{
+    for (int n = 1; n <= calls + 1; n++) {
+        char device[64], message[1024];
+        float sum;
+        uint64_t ran;
+        snprintf(device, sizeof device, "verify:fault:call=%d,reference", n);
+        ls_status status = look_up(device, rows, axis, &sum, &ran, message);
+        CHECK(status == (n <= calls ? LS_DEVICE_ERROR : LS_OK), "%d rows, axis %d, %s of %d: %s \"%s\"", rows, axis, device, calls,
+              ls_status_name(status), message);
+        CHECK(n > calls || strstr(message, "planted"), "%s: %s", device, message);
+    }
 }
 
 static void lookups(void)
 {
     char message[1024];
     float want, got;
-    for (int rows = 7; rows < 8000; rows += 7900)
+    uint64_t calls;
+    for (int rows = 7; rows < 80000; rows *= 100)
         for (int axis = 0; axis < 2; axis++) {
-            look_up("reference", rows, axis, &want, message);
-            CHECK(look_up("verify:reference:baseline", rows, axis, &got, message) == LS_OK && memcmp(&want, &got, sizeof got) == 0,
+            look_up("reference", rows, axis, &want, &calls, message);
+            CHECK(look_up("verify:reference:baseline", rows, axis, &got, &calls, message) == LS_OK && memcmp(&want, &got, sizeof got) == 0,
                   "%d rows, axis %d: %s", rows, axis, message);
-            CHECK(look_up("verify:fault:row,reference", rows, axis, &got, message) == LS_DIVERGED && strstr(message, "gather: "),
+            failing_lookups(rows, axis, (int)calls);
+            CHECK(look_up("verify:fault:row,reference", rows, axis, &got, &calls, message) == LS_DIVERGED && strstr(message, "gather: "),
                   "%d rows, axis %d: %s", rows, axis, message);
             struct ls_call call;
             struct ls_message said = {{0}};
