@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lockstep/lockstep.h>
@@ -213,6 +214,43 @@ static void bad_dumps(void)
     CHECK(ls_call_load(&call, "/no/such/file", &said) == LS_FILE_ERROR, "%s", said.text);
 }
 
+/* Options in any order; the commas of fault: in either device. */
+static void words(void)
+{
+    static const char *const good[] = {"reference,sample=3,bits", "reference,bits,sample=3", "reference,sample=3,reference:baseline,bits",
+                                       "profile:fault:call=999,reference,reference", "fault:call=999,profile:reference,sample=3"};
+    char device[80], path[64];
+    snprintf(path, sizeof path, "%s/profile", folder);
+    setenv("LOCKSTEP_PROFILE", path, 1);
+    for (int i = 0; i < 5; i++) {
+        snprintf(device, sizeof device, "verify:%s", good[i]);
+        ls_context *ls = ls_open(device);
+        ls_item(ls_sum(ls_ones(ls, LS_FLOAT32, LS_SHAPE(3)), NULL, 0, false));
+        CHECK(ls_error(ls) == LS_OK, "%s: %s", device, ls_error_message(ls));
+        CHECK(ls_close(&ls) == LS_OK, "%s", device);
+    }
+}
+
+/* The name of the file is whole in the message, however long; an enormous one is that of the variable. */
+static void long_names(void)
+{
+    char deep[160], path[600], text[32], message[1024];
+    snprintf(deep, sizeof deep, "%s/%0120d", folder, 0);
+    CHECK(mkdir(deep, 0700) == 0, "%s", deep);
+    for (int length = 150; length < 500; length += 50) {
+        int used = snprintf(path, sizeof path, "%s", deep);
+        while (used < length)
+            used += snprintf(path + used, sizeof path - (size_t)used, "/.");
+        snprintf(path + used, sizeof path - (size_t)used, "/file");
+        setenv("LOCKSTEP_DUMP", path, 1);
+        CHECK(train("verify:fault:unfused,reference", false, text, message) == LS_DIVERGED, "%s", message);
+        const char *named = strstr(message, "lockstep replay ");
+        CHECK(named && strcmp(named + 16, length > 290 ? "$LOCKSTEP_DUMP" : path) == 0, "%s: %s", path, message);
+        CHECK(remove(path) == 0, "%s was not written", path);
+    }
+    CHECK(rmdir(deep) == 0, "%s", deep);
+}
+
 static void decorator(void)
 {
     char text[2][32], message[1024], path[64];
@@ -238,11 +276,14 @@ static void decorator(void)
     }
     bad_dumps();
     lookups();
+    long_names();
     setenv("LOCKSTEP_CACHE_DIR", folder, 1);
     CHECK(train("verify:fault:unfused,reference", false, text[1], message) == LS_OK, "class T within bounds: %s", message);
+    words();
     static const char *const wrong[] = {"verify:", "verify:reference,sample=0", "verify:reference,reference,reference",
-                                        "verify:nothing"};
-    for (int i = 0; i < 4; i++)
+                                        "verify:nothing", "verify:reference,sample=-5", "verify:reference,sample=", "verify:sample=3",
+                                        "verify:reference,sample=3x", "verify:reference,sample=99999999999999999999"};
+    for (int i = 0; i < 9; i++)
         CHECK(train(wrong[i], false, text[1], message) == LS_NOT_FOUND && message[0], "%s: %s", wrong[i], message);
 }
 

@@ -16,6 +16,7 @@
  * optimizer's step, beyond those that any step had, each read ends a step. Reads never cut short a step that is to
  * be checked, but for the first one, which may never come: it is then the second that is checked for the first.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,15 +49,26 @@ static struct verify_device *verify_of(struct ls_device *device) { return (struc
 static size_t first_words(const char *words)
 {
     size_t length = strcspn(words, ",");
+    if (strncmp(words, "profile:", 8) == 0)
+        return 8 + first_words(words + 8);
     if (strncmp(words, "fault:", 6) == 0 && words[length] == ',')
         return length + 1 + first_words(words + length + 1);
     return length;
 }
 
+/* The N of sample=N, up to a comma or the end; 0 if it is no such number. */
+static uint64_t sample_of(const char *number)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = number[0] >= '0' && number[0] <= '9' ? strtoull(number, &end, 10) : 0;
+    return n > 0 && errno == 0 && (*end == ',' || *end == '\0') ? n : 0;
+}
+
 static ls_status wrong_words(struct ls_message *message, const char *which)
 {
     snprintf(message->text, sizeof message->text,
-             "verify:%.200s: expected a device, then perhaps a comma and a second one, then perhaps ,sample=N or ,bits", which);
+             "verify:%.200s: expected a device, then perhaps, each after a comma, a second one, sample=N with N from 1 on, and bits", which);
     return LS_NOT_FOUND;
 }
 
@@ -72,20 +84,20 @@ static void close_both(struct verify_device *v)
 static ls_status verify_open(const char *which, struct ls_device **device, struct ls_message *message)
 {
     char words[2][128] = {"", "reference"};
-    unsigned long sample = 1;
+    uint64_t sample = 1;
     bool bits = false;
+    int devices = 0;
     const char *at = which ? which : "";
-    for (int i = 0; *at; i++) {
+    while (*at) {
         size_t length = first_words(at);
-        if (i > 0 && strncmp(at, "sample=", 7) == 0) {
-            char *end;
-            sample = strtoul(at + 7, &end, 10);
-            if (sample == 0 || *end)
+        if (devices > 0 && strncmp(at, "sample=", 7) == 0) {
+            sample = sample_of(at + 7);
+            if (sample == 0)
                 return wrong_words(message, which);
-        } else if (i > 0 && length == 4 && strncmp(at, "bits", 4) == 0) {
+        } else if (devices > 0 && length == 4 && strncmp(at, "bits", 4) == 0) {
             bits = true;
-        } else if (i < 2 && length > 0 && length < sizeof words[0]) {
-            snprintf(words[i], sizeof words[i], "%.*s", (int)length, at);
+        } else if (devices < 2 && length > 0 && length < sizeof words[0]) {
+            snprintf(words[devices++], sizeof words[0], "%.*s", (int)length, at);
         } else {
             return wrong_words(message, which);
         }
@@ -111,6 +123,15 @@ static ls_status verify_open(const char *which, struct ls_device **device, struc
     v->closeness = bits ? LS_SAME_BITS : ls_closeness_of(&v->d.inner->info, &v->b->info);
     *device = &v->d.base;
     return LS_OK;
+}
+
+static ls_status verify_report(struct ls_device *device)
+{
+    struct verify_device *v = verify_of(device);
+    ls_status status = ls_decorator_report(device), other = v->b->backend->report ? v->b->backend->report(v->b) : LS_OK;
+    if (status == LS_OK && other != LS_OK)
+        device->message = v->b->message;
+    return status == LS_OK ? other : status;
 }
 
 static void verify_close(struct ls_device *device) { close_both(verify_of(device)); }
@@ -185,17 +206,24 @@ static bool save(struct verify_device *v, const struct ls_call *call, const char
     return done ? saved : ls_call_save(call, path);
 }
 
+enum { LONG_PATH = 300 };
+
 static ls_status report(struct verify_device *v, const struct ls_call *call)
 {
     char text[360], step[32] = "";
+    struct ls_message *message = &v->d.base.message;
     const char *asked = ls_env("LOCKSTEP_DUMP"), *path = asked ? asked : "lockstep-divergence.lsd";
     if (!ls_call_differs(call, v->closeness, text, sizeof text))
         return LS_OK;
     bool saved = save(v, call, path);
     if (v->steps > 0)
         snprintf(step, sizeof step, ", in step %llu", (unsigned long long)v->steps + 1);
-    snprintf(v->d.base.message.text, sizeof v->d.base.message.text, "%s%s; %s%.90s", text, step,
-             saved ? "to repeat: lockstep replay " : "its inputs cannot be written to ", path);
+    const char *then = saved ? "to repeat: lockstep replay " : "its inputs cannot be written to ";
+    if (strlen(path) > LONG_PATH)
+        path = "$LOCKSTEP_DUMP"; /* as a shell reads it */
+    size_t end = strlen(step) + strlen("; ") + strlen(then) + strlen(path); /* these are never cut */
+    int room = (int)(sizeof message->text - 1 - end);
+    snprintf(message->text, sizeof message->text, "%.*s%s; %s%s", room, text, step, then, path);
     return LS_DIVERGED;
 }
 
@@ -308,6 +336,7 @@ static ls_status run(struct verify_device *v, enum ls_prim prim, const void *arg
 const struct ls_backend ls_verify_backend = {
     .name = "verify",
     .open = verify_open,
+    .report = verify_report,
     .close = verify_close,
     .create = ls_decorator_create,
     .destroy = ls_decorator_destroy,
