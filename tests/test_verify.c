@@ -6,7 +6,7 @@
  * verdicts are kept. With a kind of device, the class that device must have; with `flushing`, in a program
  * that flushes subnormals and rounds up.
  */
-#define _XOPEN_SOURCE 700 /* truncate */
+#define _XOPEN_SOURCE 700 /* mkdtemp */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,42 +178,6 @@ static void lookups(void)
         }
 }
 
-static void is_no_dump(const char *path, const char *what, size_t at)
-{
-    struct ls_call call;
-    struct ls_message said = {{0}};
-    CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%s %zu: %s", what, at, said.text);
-}
-
-/* Every byte of a dump damaged, every length but the right one, and a file that is none. */
-static void bad_dumps(void)
-{
-    const char *path = getenv("LOCKSTEP_DUMP");
-    struct ls_call call;
-    struct ls_message said = {{0}};
-    FILE *file = fopen(path, "r+b");
-    int bytes = 0;
-    for (int byte; (byte = fgetc(file)) != EOF; bytes++) {
-        fseek(file, bytes, SEEK_SET);
-        fputc(byte ^ 1 << bytes % 8, file);
-        fflush(file);
-        is_no_dump(path, "damaged at", (size_t)bytes);
-        fseek(file, bytes, SEEK_SET);
-        fputc(byte, file);
-        fflush(file);
-    }
-    CHECK(ls_call_load(&call, path, &said) == LS_OK, "as it was: %s", said.text);
-    ls_call_finish(&call);
-    fclose(file);
-    CHECK(truncate(path, bytes + 1) == 0, "%s", path);
-    is_no_dump(path, "longer than", (size_t)bytes);
-    while (bytes-- > 0) {
-        CHECK(truncate(path, bytes) == 0, "%s", path);
-        is_no_dump(path, "cut to", (size_t)bytes);
-    }
-    CHECK(ls_call_load(&call, "/no/such/file", &said) == LS_FILE_ERROR, "%s", said.text);
-}
-
 /* Options in any order; the commas of fault: in either device. */
 static void words(void)
 {
@@ -274,7 +238,6 @@ static void decorator(void)
         diverges("verify:fault:barrier,reference", captured, "reduce sum");
         diverges("verify:fault:stale,reference", captured, "map");
     }
-    bad_dumps();
     lookups();
     long_names();
     setenv("LOCKSTEP_CACHE_DIR", folder, 1);
