@@ -36,18 +36,22 @@ static void unwritable(void)
     CHECK(ls_error(ls) == LS_FILE_ERROR && strstr(ls_error_message(ls), "LOCKSTEP_PROFILE: /no/such/folder/run"), "%s",
           ls_error_message(ls));
     CHECK(ls_close(&ls) == LS_FILE_ERROR, "closing hides that there is no profile");
-    for (int i = 0; i < 2; i++) {
-        static const char *const suffix[] = {"txt", "json"};
-        char link[96];
-        snprintf(link, sizeof link, "%s/full.4.%s", folder, suffix[i]);
-        CHECK(symlink("/dev/full", link) == 0, "%s", link);
-    }
     snprintf(path, sizeof path, "%s/full", folder);
     setenv("LOCKSTEP_PROFILE", path, 1);
-    ls = ls_open("profile:reference");
-    ls_item(ls_sum(ls_ones(ls, LS_FLOAT32, LS_SHAPE(3)), NULL, 0, false));
-    CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
-    CHECK(ls_close(&ls) == LS_FILE_ERROR, "closing hides that a profile is not complete");
+    static const char *const device[] = {"profile:reference", "fault:call=999,profile:reference", "verify:profile:reference",
+                                         "verify:reference,profile:reference", "verify:fault:call=999,profile:reference"};
+    for (int d = 0; d < 5; d++) {
+        for (int i = 0; i < 2; i++) {
+            static const char *const suffix[] = {"txt", "json"};
+            char link[96];
+            snprintf(link, sizeof link, "%s/full.%d.%s", folder, 4 + d, suffix[i]);
+            CHECK(symlink("/dev/full", link) == 0, "%s", link);
+        }
+        ls = ls_open(device[d]);
+        ls_item(ls_sum(ls_ones(ls, LS_FLOAT32, LS_SHAPE(3)), NULL, 0, false));
+        CHECK(ls_error(ls) == LS_OK, "%s: %s", device[d], ls_error_message(ls));
+        CHECK(ls_close(&ls) == LS_FILE_ERROR, "%s: closing hides that a profile is not complete", device[d]);
+    }
 }
 
 static void trace(void)

@@ -6,10 +6,11 @@
  * verdicts are kept. With a kind of device, the class that device must have; with `flushing`, in a program
  * that flushes subnormals and rounds up.
  */
-#define _XOPEN_SOURCE 700 /* truncate */
+#define _XOPEN_SOURCE 700 /* mkdtemp */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lockstep/lockstep.h>
@@ -129,27 +130,45 @@ static void diverges(const char *device, bool captured, const char *named)
 }
 
 /* Rows of a table: a large one, of which the second device is given what is taken, and a small one. */
-static ls_status look_up(const char *device, int rows, int axis, float *sum, char *message)
+static ls_status look_up(const char *device, int rows, int axis, float *sum, uint64_t *calls, char *message)
 {
     ls_context *ls = ls_open(device);
     int64_t shape[2] = {axis ? 3 : rows, axis ? rows : 3};
     ls_tensor table = ls_random_normal(ls, (ls_shape){2, {shape[0], shape[1]}}, 0, 1);
     ls_tensor index = ls_from_host(ls, LS_INT32, LS_SHAPE(5), (int32_t[]){6, 1, 0, 6, 4});
     *sum = ls_item(ls_sum(ls_mul(ls_gather(table, index, axis), ls_gather(table, index, axis)), NULL, 0, false));
+    *calls = ls_get_stats(ls).dispatches;
     snprintf(message, 1024, "%s", ls_error_message(ls));
     return ls_close(&ls);
+}
+
+/* Each call of the first device runs once, and a failure of any one is told. */
+static void failing_lookups(int rows, int axis, int calls)
+{
+    for (int n = 1; n <= calls + 1; n++) {
+        char device[64], message[1024];
+        float sum;
+        uint64_t ran;
+        snprintf(device, sizeof device, "verify:fault:call=%d,reference", n);
+        ls_status status = look_up(device, rows, axis, &sum, &ran, message);
+        CHECK(status == (n <= calls ? LS_DEVICE_ERROR : LS_OK), "%d rows, axis %d, %s of %d: %s \"%s\"", rows, axis, device, calls,
+              ls_status_name(status), message);
+        CHECK(n > calls || strstr(message, "planted"), "%s: %s", device, message);
+    }
 }
 
 static void lookups(void)
 {
     char message[1024];
     float want, got;
-    for (int rows = 7; rows < 8000; rows += 7900)
+    uint64_t calls;
+    for (int rows = 7; rows < 80000; rows *= 100)
         for (int axis = 0; axis < 2; axis++) {
-            look_up("reference", rows, axis, &want, message);
-            CHECK(look_up("verify:reference:baseline", rows, axis, &got, message) == LS_OK && memcmp(&want, &got, sizeof got) == 0,
+            look_up("reference", rows, axis, &want, &calls, message);
+            CHECK(look_up("verify:reference:baseline", rows, axis, &got, &calls, message) == LS_OK && memcmp(&want, &got, sizeof got) == 0,
                   "%d rows, axis %d: %s", rows, axis, message);
-            CHECK(look_up("verify:fault:row,reference", rows, axis, &got, message) == LS_DIVERGED && strstr(message, "gather: "),
+            failing_lookups(rows, axis, (int)calls);
+            CHECK(look_up("verify:fault:row,reference", rows, axis, &got, &calls, message) == LS_DIVERGED && strstr(message, "gather: "),
                   "%d rows, axis %d: %s", rows, axis, message);
             struct ls_call call;
             struct ls_message said = {{0}};
@@ -159,40 +178,41 @@ static void lookups(void)
         }
 }
 
-static void is_no_dump(const char *path, const char *what, size_t at)
+/* Options in any order; the commas of fault: in either device. */
+static void words(void)
 {
-    struct ls_call call;
-    struct ls_message said = {{0}};
-    CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%s %zu: %s", what, at, said.text);
+    static const char *const good[] = {"reference,sample=3,bits", "reference,bits,sample=3", "reference,sample=3,reference:baseline,bits",
+                                       "profile:fault:call=999,reference,reference", "fault:call=999,profile:reference,sample=3"};
+    char device[80], path[64];
+    snprintf(path, sizeof path, "%s/profile", folder);
+    setenv("LOCKSTEP_PROFILE", path, 1);
+    for (int i = 0; i < 5; i++) {
+        snprintf(device, sizeof device, "verify:%s", good[i]);
+        ls_context *ls = ls_open(device);
+        ls_item(ls_sum(ls_ones(ls, LS_FLOAT32, LS_SHAPE(3)), NULL, 0, false));
+        CHECK(ls_error(ls) == LS_OK, "%s: %s", device, ls_error_message(ls));
+        CHECK(ls_close(&ls) == LS_OK, "%s", device);
+    }
 }
 
-/* Every byte of a dump damaged, every length but the right one, and a file that is none. */
-static void bad_dumps(void)
+/* The name of the file is whole in the message, however long; an enormous one is that of the variable. */
+static void long_names(void)
 {
-    const char *path = getenv("LOCKSTEP_DUMP");
-    struct ls_call call;
-    struct ls_message said = {{0}};
-    FILE *file = fopen(path, "r+b");
-    int bytes = 0;
-    for (int byte; (byte = fgetc(file)) != EOF; bytes++) {
-        fseek(file, bytes, SEEK_SET);
-        fputc(byte ^ 1 << bytes % 8, file);
-        fflush(file);
-        is_no_dump(path, "damaged at", (size_t)bytes);
-        fseek(file, bytes, SEEK_SET);
-        fputc(byte, file);
-        fflush(file);
+    char deep[160], path[600], text[32], message[1024];
+    snprintf(deep, sizeof deep, "%s/%0120d", folder, 0);
+    CHECK(mkdir(deep, 0700) == 0, "%s", deep);
+    for (int length = 150; length < 500; length += 50) {
+        int used = snprintf(path, sizeof path, "%s", deep);
+        while (used < length)
+            used += snprintf(path + used, sizeof path - (size_t)used, "/.");
+        snprintf(path + used, sizeof path - (size_t)used, "/file");
+        setenv("LOCKSTEP_DUMP", path, 1);
+        CHECK(train("verify:fault:unfused,reference", false, text, message) == LS_DIVERGED, "%s", message);
+        const char *named = strstr(message, "lockstep replay ");
+        CHECK(named && strcmp(named + 16, length > 290 ? "$LOCKSTEP_DUMP" : path) == 0, "%s: %s", path, message);
+        CHECK(remove(path) == 0, "%s was not written", path);
     }
-    CHECK(ls_call_load(&call, path, &said) == LS_OK, "as it was: %s", said.text);
-    ls_call_finish(&call);
-    fclose(file);
-    CHECK(truncate(path, bytes + 1) == 0, "%s", path);
-    is_no_dump(path, "longer than", (size_t)bytes);
-    while (bytes-- > 0) {
-        CHECK(truncate(path, bytes) == 0, "%s", path);
-        is_no_dump(path, "cut to", (size_t)bytes);
-    }
-    CHECK(ls_call_load(&call, "/no/such/file", &said) == LS_FILE_ERROR, "%s", said.text);
+    CHECK(rmdir(deep) == 0, "%s", deep);
 }
 
 static void decorator(void)
@@ -218,13 +238,15 @@ static void decorator(void)
         diverges("verify:fault:barrier,reference", captured, "reduce sum");
         diverges("verify:fault:stale,reference", captured, "map");
     }
-    bad_dumps();
     lookups();
+    long_names();
     setenv("LOCKSTEP_CACHE_DIR", folder, 1);
     CHECK(train("verify:fault:unfused,reference", false, text[1], message) == LS_OK, "class T within bounds: %s", message);
+    words();
     static const char *const wrong[] = {"verify:", "verify:reference,sample=0", "verify:reference,reference,reference",
-                                        "verify:nothing"};
-    for (int i = 0; i < 4; i++)
+                                        "verify:nothing", "verify:reference,sample=-5", "verify:reference,sample=", "verify:sample=3",
+                                        "verify:reference,sample=3x", "verify:reference,sample=99999999999999999999"};
+    for (int i = 0; i < 9; i++)
         CHECK(train(wrong[i], false, text[1], message) == LS_NOT_FOUND && message[0], "%s: %s", wrong[i], message);
 }
 

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The smaller calls of a dump: of every primitive, each form for each result gives the bits that the whole call
- * gave there, and the smallest one is smaller.
+ * gave there, and the smallest one is smaller. And the files: what is damaged is refused, and what somebody forged is
+ * refused or runs.
  */
+#define _XOPEN_SOURCE 700 /* truncate, mkdtemp */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../backends/verify/dump.h"
+#include "cache.h"
 #include "check.h"
 
 static struct ls_device *device;
 static struct ls_buffer some[5];
+static char folder[] = "/tmp/lockstep-test-XXXXXX", path[64];
 
 /* Small integers are valid indices, labels and positions of windows below. */
 static void fill(struct ls_call *call)
@@ -67,6 +73,96 @@ static void of_one(const struct ls_call *call, struct ls_place place, int rows)
     CHECK(smaller, "%s: result %d has no smaller call", ls_call_name(call), (int)place.at);
 }
 
+/* ---- Files ---- */
+
+enum { HEAD = 48, HASH = 40 }; /* of a dump; the hash of all that follows is the head's last word */
+static unsigned char dump[1 << 14];
+static size_t bytes;
+
+static void is_no_dump(const char *name, const char *what, size_t at)
+{
+    struct ls_call call;
+    struct ls_message said = {{0}};
+    CHECK(ls_call_load(&call, path, &said) == LS_BAD_FILE && strstr(said.text, path), "%s, %s %zu: %s", name, what, at, said.text);
+}
+
+static void put(FILE *file, size_t at, size_t size)
+{
+    fseek(file, (long)at, SEEK_SET);
+    CHECK(fwrite(dump + at, size, 1, file) == 1 && fflush(file) == 0, "%s", path);
+}
+
+/* Every byte damaged, every length but the right one. */
+static void damaged(const char *name)
+{
+    FILE *file = fopen(path, "r+b");
+    for (size_t i = 0; i < bytes; i++) {
+        dump[i] ^= (unsigned char)(1u << i % 8);
+        put(file, i, 1);
+        is_no_dump(name, "damaged at", i);
+        dump[i] ^= (unsigned char)(1u << i % 8);
+        put(file, i, 1);
+    }
+    fclose(file);
+    CHECK(truncate(path, (off_t)bytes + 1) == 0, "%s", path);
+    is_no_dump(name, "longer than", bytes);
+    for (size_t length = bytes; length-- > 0;) {
+        CHECK(truncate(path, (off_t)length) == 0, "%s", path);
+        is_no_dump(name, "cut to", length);
+    }
+}
+
+/* Every byte of the arguments changed, and the hash made right: what is then taken for a call runs and has a text. How
+ * many are refused. */
+static int forged(size_t size)
+{
+    static const unsigned char change[] = {0x01, 0x3f, 0x80, 0xff};
+    FILE *file = fopen(path, "w+b");
+    int refused = 0;
+    put(file, 0, bytes);
+    for (size_t i = 0; i < size * 4; i++) {
+        size_t at = HEAD + offsetof(struct ls_node, args) + i / 4;
+        dump[at] ^= change[i % 4];
+        uint64_t hash = ls_cache_hash(LS_CACHE_HASH, dump + HEAD, bytes - HEAD);
+        memcpy(dump + HASH, &hash, sizeof hash);
+        put(file, HASH, sizeof hash);
+        put(file, at, 1);
+        struct ls_call call;
+        struct ls_message said = {{0}};
+        char text[512];
+        ls_status status = ls_call_load(&call, path, &said);
+        refused += status == LS_BAD_FILE;
+        if (status == LS_OK) {
+            ls_node_text(&call.node, text, sizeof text);
+            ls_call_run(&call, device, 0);
+            ls_call_finish(&call);
+        }
+        dump[at] ^= change[i % 4];
+        put(file, at, 1);
+    }
+    fclose(file);
+    return refused;
+}
+
+static void files(const struct ls_call *call, size_t size)
+{
+    struct ls_call again;
+    struct ls_message said = {{0}};
+    const char *name = ls_call_name(call);
+    CHECK(ls_call_save(call, path), "%s", path);
+    CHECK(ls_call_load(&again, path, &said) == LS_OK, "%s: %s", name, said.text);
+    CHECK(again.count == call->count && memcmp(&again.node, &call->node, sizeof again.node) == 0, "%s is another call", name);
+    ls_call_finish(&again);
+    FILE *file = fopen(path, "rb");
+    bytes = fread(dump, 1, sizeof dump, file);
+    fclose(file);
+    CHECK(bytes < sizeof dump, "%s: too long for this test", name);
+    damaged(name);
+    CHECK(forged(size) > 0, "%s: nothing is refused", name);
+}
+
+/* ---- */
+
 static void of_call(enum ls_prim prim, const void *args, size_t size, bool (*is_made)(int64_t at))
 {
     struct ls_call call;
@@ -77,6 +173,7 @@ static void of_call(enum ls_prim prim, const void *args, size_t size, bool (*is_
         for (int64_t at = 0; call.field[i].written && at < call.field[i].elements; at++)
             if (!is_made || is_made(at))
                 of_one(&call, (struct ls_place){i, at}, prim == LS_PRIM_map ? call.node.args.map.rows : 1);
+    files(&call, size);
     ls_call_finish(&call);
 }
 #define OF(prim, ...) of_call(LS_PRIM_##prim, &(struct ls_##prim##_args){__VA_ARGS__}, sizeof(struct ls_##prim##_args), NULL)
@@ -174,6 +271,8 @@ int main(void)
 {
     struct ls_message message;
     CHECK(ls_device_open("reference", &device, &message) == LS_OK, "%s", message.text);
+    CHECK(mkdtemp(folder) != NULL, "no folder");
+    snprintf(path, sizeof path, "%s/dump.lsd", folder);
     moves();
     rows();
     digests();
@@ -181,5 +280,9 @@ int main(void)
     windows();
     programs();
     device->backend->close(device);
+    struct ls_call none;
+    CHECK(remove(path) == 0 && ls_call_load(&none, path, &message) == LS_FILE_ERROR, "no file: %s", message.text);
+    CHECK(ls_call_load(&none, folder, &message) == LS_BAD_FILE, "a folder: %s", message.text);
+    CHECK(rmdir(folder) == 0, "%s", folder);
     return end_of_checks();
 }

@@ -18,14 +18,22 @@
 static char folder[] = "/tmp/lockstep-test-XXXXXX", path[64];
 static const char *first = "reference:baseline"; /* the device that is checked */
 
-enum program { EAGER, CAPTURED, BY_HAND, TRAINED_THEN_USED, COUNTED, CURIOUS = COUNTED, PROGRAMS };
-static const char *const names[PROGRAMS] = {"eager", "captured", "by hand", "trained, then used", "reads much"};
+enum program { EAGER, CAPTURED, BY_HAND, TRAINED_THEN_USED, USED_THEN_TRAINED, CURIOUS, CURIOUS_WITHIN, PROGRAMS };
+static const char *const names[PROGRAMS] = {"eager", "captured", "by hand", "trained, then used", "used, then trained",
+                                            "reads much", "reads much within"};
 
 struct run {
     ls_context *ls;
     ls_tensor w;
     ls_optimizer *momentum;
+    int reads; /* between the forward and the backward pass */
 };
+
+static void read_often(ls_context *ls, ls_tensor x, int times)
+{
+    for (int i = 0; i < times; i++)
+        ls_item(ls_sum(ls_square(x), NULL, 0, false));
+}
 
 static void step(void *user, const ls_tensor *in, ls_tensor *out)
 {
@@ -33,6 +41,7 @@ static void step(void *user, const ls_tensor *in, ls_tensor *out)
     ls_tensor g;
     LS_TAPE(tape, r->ls)
         out[0] = ls_mean(ls_square(ls_tanh(ls_matmul(in[0], r->w))), NULL, 0, false);
+    read_often(r->ls, in[0], r->reads);
     ls_gradient(tape, out[0], &r->w, 1, &g);
     if (r->momentum)
         ls_apply_gradients(r->momentum, (ls_gradients){&g, &r->w, 1, r->ls});
@@ -40,12 +49,17 @@ static void step(void *user, const ls_tensor *in, ls_tensor *out)
         ls_update_sgd(r->w, (ls_tensor){0}, g, ls_scalar(r->ls, 0.5f), 0, false);
 }
 
-enum { MOST = 128, TRAINED = 5 };
+enum { MOST = 128, TRAINED = 5, USED = 40, READS = 40 };
+
+static bool trains(enum program program, int s)
+{
+    return program == TRAINED_THEN_USED ? s <= TRAINED : program != USED_THEN_TRAINED || s > USED;
+}
 
 /* Runs `steps` steps; how many primitives each called goes to `calls`, from 1 on. */
 static ls_status run(const char *device, enum program program, int steps, uint64_t *calls, char *message)
 {
-    struct run r = {.ls = ls_open(device)};
+    struct run r = {.ls = ls_open(device), .reads = program == CURIOUS_WITHIN ? READS : 0};
     r.w = ls_variable(ls_random_uniform(r.ls, LS_SHAPE(20, 9), -1, 1), "w", true);
     ls_tensor x = ls_keep(ls_random_normal(r.ls, LS_SHAPE(13, 20), 0, 1)), out;
     if (program != BY_HAND)
@@ -56,12 +70,11 @@ static ls_status run(const char *device, enum program program, int steps, uint64
         LS_SCOPE(r.ls) {
             if (function)
                 ls_function_call(function, &x, &out);
-            else if (program == TRAINED_THEN_USED && s > TRAINED)
+            else if (!trains(program, s))
                 out = ls_sum(ls_tanh(ls_matmul(x, r.w)), NULL, 0, false);
             else
                 step(&r, &x, &out);
-            for (int i = 0; i < (program == CURIOUS ? 40 : 0); i++)
-                ls_item(ls_sum(ls_square(x), NULL, 0, false));
+            read_often(r.ls, x, program == CURIOUS ? READS : 0);
             ls_item(out);
             if (calls)
                 calls[s] = ls_get_stats(r.ls).dispatches - before;
@@ -96,14 +109,17 @@ static uint64_t profiled_calls(void)
     return calls;
 }
 
+/* In a run without optimizers' steps, the first 16 reads and then every Nth; a step that is due ends all counting of reads. */
 static bool is_checked(enum program program, int s, int sample)
 {
-    int by_reads = s - 16 - (program == TRAINED_THEN_USED ? TRAINED : 0); /* the first sixteen might be within a step */
-    if (program <= CAPTURED || (program == TRAINED_THEN_USED && s <= TRAINED))
+    int trained = program == TRAINED_THEN_USED ? TRAINED : 0, by_reads = s - trained - 16;
+    if (program == USED_THEN_TRAINED && s > USED + 1) /* the second step stands for the first */
+        return s == USED + 2 || (s - USED) % sample == 0;
+    if (program <= CAPTURED || s <= trained)
         return s == 1 || s % sample == 0;
-    if (by_reads <= 0)
-        return program == BY_HAND || (TRAINED + 1) % sample == 0;
-    return by_reads % sample == 0;
+    if (trained > 0 && (trained + 1) % sample == 0)
+        return true;
+    return by_reads > 0 ? by_reads % sample == 0 : trained == 0;
 }
 
 /* The second device is called as often as the first one in the steps that are to be checked. */
@@ -148,12 +164,12 @@ int main(int argc, char **argv)
         ls_close(&ls);
     }
     static const int samples[] = {1, 2, 3, 7, 1000};
-    for (int program = 0; program < COUNTED; program++)
+    for (int program = 0; program < CURIOUS; program++)
         for (int i = 0; i < 5; i++) /* a captured step's second call records it, which is other calls */
             if (program != CAPTURED || samples[i] != 2)
                 count((enum program)program, program <= CAPTURED ? 24 : 60, samples[i]);
-    static const enum program trained[] = {EAGER, CAPTURED, CURIOUS};
-    for (int i = 0; i < 3; i++)
+    static const enum program trained[] = {EAGER, CAPTURED, CURIOUS, CURIOUS_WITHIN};
+    for (int i = 0; i < 4; i++)
         for (int at = 11; at <= 13; at++)
             for (int sample = 2; sample <= 13; sample++) {
                 fault(trained[i], "unfused", at, sample, "gemm");

@@ -133,6 +133,7 @@ int main(int argc, char **argv)
     expect("fault:call=9,reference", 1, "nothing was compared", "");
     expect("--what", 2, "not understood", "");
     replay("fault:unfused,reference");
+    CHECK(strstr(lockstep("replay lockstep-verify-1.lsd nosuch", 2), "there is no backend \"nosuch\""), "a device that is not there");
     replay("fault:tail,reference");
     replay("fault:stale,reference");
     replay("fault:flush,reference");

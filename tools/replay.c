@@ -47,7 +47,7 @@ int replay_command(int argc, char **argv)
     char words[64];
     int suspect = strcmp(call.device[0], "reference") == 0; /* which side to run again if none is named */
     snprintf(words, sizeof words, "%s", argc == 3 ? argv[2] : call.device[suspect]);
-    int result = 1;
+    int result = EXIT_MISUSE; /* as for any line that names a device which is not there */
     if (ls_device_open(words, &device, &message) != LS_OK || ls_device_open("reference", &reference, &message) != LS_OK)
         fprintf(stderr, "lockstep: replay: %s\n", message.text);
     else

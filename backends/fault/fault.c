@@ -289,6 +289,7 @@ static ls_status before(struct fault_device *f)
 const struct ls_backend ls_fault_backend = {
     .name = "fault",
     .open = fault_open,
+    .report = ls_decorator_report,
     .close = fault_close,
     .create = fault_create,
     .destroy = ls_decorator_destroy,

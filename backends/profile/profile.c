@@ -108,7 +108,8 @@ static ls_status profile_report(struct ls_device *device)
     struct profile_device *p = profile_of(device);
     if (p->profile.row_count > 0)
         measure_peaks(p);
-    return ls_profile_write(&p->profile, &p->d.base.message);
+    ls_status status = ls_profile_write(&p->profile, &p->d.base.message);
+    return status == LS_OK ? ls_decorator_report(device) : status;
 }
 
 static void profile_close(struct ls_device *device)

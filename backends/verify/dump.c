@@ -24,12 +24,10 @@ static size_t place_in(const struct ls_node *node, const struct ls_extent *exten
     return (size_t)((const char *)extent->buffer - (const char *)node);
 }
 
-void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, size_t size)
+/* What the fields of a call are, by its node: which buffers, of what size, which of them are the same. */
+static void describe(struct ls_call *call)
 {
     struct ls_extent extents[LS_NODE_BUFFERS];
-    memset(call, 0, sizeof *call);
-    call->node.prim = prim;
-    memcpy(&call->node.args, args, size);
     call->count = ls_node_extents(&call->node, extents);
     for (int i = 0; i < call->count; i++) {
         struct ls_call_field *f = &call->field[i];
@@ -42,6 +40,14 @@ void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, siz
             if (*extents[k].buffer == *extents[i].buffer)
                 f->same = k;
     }
+}
+
+void ls_call_init(struct ls_call *call, enum ls_prim prim, const void *args, size_t size)
+{
+    memset(call, 0, sizeof *call);
+    call->node.prim = prim;
+    memcpy(&call->node.args, args, size);
+    describe(call);
 }
 
 void ls_call_finish(struct ls_call *call)
@@ -269,60 +275,70 @@ static ls_status bad(struct ls_message *message, ls_status status, const char *p
     return status;
 }
 
-/* Whether a call from a file is one that dispatch could have made: it reads what the file has. */
-static bool is_sound(const struct ls_call *call)
-{
-    const struct ls_map_args *map = &call->node.args.map;
-    if (call->node.prim == LS_PRIM_map) {
-        if (map->rows > LS_MAP_ROWS || map->inputs > LS_MAP_INPUTS || map->outputs > LS_MAP_OUTPUTS ||
-            map->immediates > LS_MAP_IMMEDIATES || map->rank < 1 || map->rank > LS_MAX_RANK)
-            return false;
-        for (int i = 0; i < map->rows; i++)
-            if (map->row[i].op >= LS_ROW_COUNT)
-                return false;
-    }
-    if (call->node.prim == LS_PRIM_digest &&
-        (call->node.args.digest.inputs < 0 || call->node.args.digest.inputs > LS_DIGEST_INPUTS))
-        return false;
-    const struct ls_copy_nd_args *copy = &call->node.args.copy_nd;
-    return call->node.prim != LS_PRIM_copy_nd || (copy->rank >= 1 && copy->rank <= LS_MAX_RANK);
-}
+/* What is left of a file. */
+struct bytes {
+    const char *at;
+    size_t left;
+};
 
-/* Where the buffers are, what is written and how much is known here, not from the file. */
-static bool has_its_extents(struct ls_call *call)
+static bool take(struct bytes *from, void *to, size_t size)
 {
-    struct ls_extent extents[LS_NODE_BUFFERS];
-    if (ls_node_extents(&call->node, extents) != call->count)
+    if (from->left < size)
         return false;
-    for (int i = 0; i < call->count; i++) {
-        struct ls_call_field *f = &call->field[i];
-        if (extents[i].elements != f->elements || extents[i].dtype != f->dtype)
-            return false;
-        f->at = place_in(&call->node, &extents[i]);
-        f->written = extents[i].written;
-    }
+    memcpy(to, from->at, size);
+    from->at += size;
+    from->left -= size;
     return true;
 }
 
-static bool load_field(FILE *file, struct ls_call_field *f, uint64_t left, uint64_t *checksum)
+/* `there`: which of the arrays the file has. */
+static bool load_field(struct bytes *from, struct ls_call_field *f, const bool *there)
 {
     void **data[] = {&f->before, &f->after[0], &f->after[1]};
-    bool there[3];
-    for (int k = 0; k < 3; k++) { /* in the file they are only marks */
-        there[k] = *data[k] != NULL;
-        *data[k] = NULL;
-    }
-    if (f->elements < 0 || (unsigned)f->dtype >= LS_DTYPE_COUNT || (uint64_t)f->elements > left)
+    bool good = there[0] && (uint64_t)f->elements <= from->left;
+    for (int k = 0; k < 3 && good; k++)
+        if (there[k])
+            good = (*data[k] = malloc(bytes_of(f) + 1)) != NULL && take(from, *data[k], bytes_of(f));
+    return good;
+}
+
+/* Nothing of the file but the call, the names and the arrays is believed: pointers are only marks in it. */
+static bool parse(struct ls_call *call, struct bytes from, uint32_t count)
+{
+    bool there[LS_NODE_BUFFERS][3];
+    int64_t most = (int64_t)from.left;
+    if (!take(&from, call, sizeof *call))
         return false;
-    for (int k = 0; k < 3; k++) {
-        if (!there[k])
-            continue;
-        *data[k] = malloc(bytes_of(f) + 1);
-        if (!*data[k] || (bytes_of(f) && fread(*data[k], bytes_of(f), 1, file) != 1))
-            return false;
-        *checksum = ls_cache_hash(*checksum, *data[k], bytes_of(f));
+    for (int i = 0; i < LS_NODE_BUFFERS; i++) {
+        struct ls_call_field *f = &call->field[i];
+        memcpy(there[i], (bool[]){f->before != NULL, f->after[0] != NULL, f->after[1] != NULL}, sizeof there[i]);
+        *f = (struct ls_call_field){.same = -1};
     }
-    return f->before != NULL;
+    call->device[0][63] = call->device[1][63] = call->name[0][127] = call->name[1][127] = '\0';
+    call->count = 0;
+    if (!ls_node_is_sound(&call->node, most))
+        return false;
+    describe(call);
+    bool good = call->count == (int)count;
+    for (int i = 0; i < call->count && good; i++)
+        good = load_field(&from, &call->field[i], there[i]);
+    return good && from.left == 0;
+}
+
+/* All that follows in a file; false if there is no room for it. */
+static bool read_rest(FILE *file, char **data, size_t *length)
+{
+    size_t room = 1 << 16;
+    *data = NULL;
+    *length = 0;
+    do {
+        char *more = realloc(*data, room *= 2);
+        if (!more)
+            return false;
+        *data = more;
+        *length += fread(more + *length, 1, room - *length, file);
+    } while (*length == room);
+    return true;
 }
 
 ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message *message)
@@ -331,35 +347,28 @@ ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message
     memset(call, 0, sizeof *call);
     if (!file)
         return bad(message, LS_FILE_ERROR, path, "cannot be opened");
-    fseek(file, 0, SEEK_END);
-    long length = ftell(file);
-    rewind(file);
     struct head head = {{0}}, mine;
+    char *data = NULL;
+    size_t length = 0;
     bool good = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, "lsdump2", 8) == 0;
     mine = head_of((int)head.count);
     mine.checksum = head.checksum;
     bool foreign = good && (memcmp(&head, &mine, sizeof head) != 0 || head.count > LS_NODE_BUFFERS);
-    if (!good || foreign) {
-        fclose(file);
-        return good ? bad(message, LS_BAD_FILE, path, "was written by another version of Lockstep; replay it with that one")
-                    : bad(message, LS_BAD_FILE, path, "is not a dump of LOCKSTEP_BACKEND=verify:");
-    }
-    int loaded = 0;
-    good = fread(call, sizeof *call, 1, file) == 1 && call->count == (int)head.count &&
-           (unsigned)call->node.prim < LS_PRIM_COUNT && is_sound(call);
-    uint64_t checksum = ls_cache_hash(LS_CACHE_HASH, call, sizeof *call);
-    call->device[0][63] = call->device[1][63] = call->name[0][127] = call->name[1][127] = '\0';
-    good = good && has_its_extents(call);
-    for (int i = 0; good && i < call->count; i = ++loaded)
-        good = load_field(file, &call->field[i], (uint64_t)length, &checksum) && call->field[i].same < i;
-    good = good && checksum == head.checksum && fgetc(file) == EOF;
-    for (int i = loaded; i < LS_NODE_BUFFERS; i++)
-        if (!good)
-            call->field[i] = (struct ls_call_field){.same = -1};
+    bool room = !good || foreign || read_rest(file, &data, &length);
     fclose(file);
-    if (good)
-        return LS_OK;
-    call->count = loaded;
-    ls_call_finish(call);
-    return bad(message, LS_BAD_FILE, path, "is cut off or damaged");
+    ls_status status = LS_BAD_FILE;
+    if (!good)
+        bad(message, status, path, "is not a dump of LOCKSTEP_BACKEND=verify:");
+    else if (foreign)
+        bad(message, status, path, "was written by another version of Lockstep; replay it with that one");
+    else if (!room)
+        status = bad(message, LS_OUT_OF_MEMORY, path, "is larger than the memory there is");
+    else if (ls_cache_hash(LS_CACHE_HASH, data, length) != head.checksum || !parse(call, (struct bytes){data, length}, head.count))
+        bad(message, status, path, "is cut off or damaged");
+    else
+        status = LS_OK;
+    free(data);
+    if (status != LS_OK)
+        ls_call_finish(call);
+    return status;
 }

@@ -58,6 +58,8 @@ size_t ls_node_kind(const struct ls_node *node, char *text, size_t size);
 void ls_node_text(const struct ls_node *node, char *text, size_t size);
 const char *ls_call_name(const struct ls_call *call);
 
+/** Whether a call from a file of `most` bytes is one that dispatch could have made (sound.c). */
+bool ls_node_is_sound(const struct ls_node *node, int64_t most);
 /** Writes to a file; and reads from one, with a sentence in `message` on failure. */
 bool ls_call_save(const struct ls_call *call, const char *path);
 ls_status ls_call_load(struct ls_call *call, const char *path, struct ls_message *message);

@@ -199,16 +199,7 @@ static const bool gives_int[] = {
 #define I_I(...) true,
 #define I_FF(...) true,
 #define I_II(...) true,
-#include "../ops/elementwise.def"
-#undef F_F
-#undef F_FF
-#undef F_FFF
-#undef F_I
-#undef W_IWW
-#undef I_F
-#undef I_I
-#undef I_FF
-#undef I_II
+#include "elementwise_rows.h"
 };
 
 /* The first rows on a range of elements, which lie side by side; all rows have all outputs, fewer the result of the

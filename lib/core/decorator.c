@@ -20,6 +20,12 @@ ls_status ls_decorator_pass(struct ls_decorator *d, ls_status status)
     return status;
 }
 
+ls_status ls_decorator_report(struct ls_device *device)
+{
+    struct ls_device *inner = of(device)->inner;
+    return inner->backend->report ? ls_decorator_pass(of(device), inner->backend->report(inner)) : LS_OK;
+}
+
 ls_status ls_decorator_create(struct ls_device *device, size_t bytes, struct ls_buffer **buffer)
 {
     struct ls_device *inner = of(device)->inner;

@@ -19,6 +19,7 @@ ls_status ls_decorate(struct ls_decorator *d, const struct ls_backend *backend, 
 /** What the inner device said, and whether it is lost, is what this one says. Returns `status`. */
 ls_status ls_decorator_pass(struct ls_decorator *d, ls_status status);
 
+ls_status ls_decorator_report(struct ls_device *device);
 ls_status ls_decorator_create(struct ls_device *device, size_t bytes, struct ls_buffer **buffer);
 void ls_decorator_destroy(struct ls_device *device, struct ls_buffer *buffer);
 ls_status ls_decorator_write(struct ls_device *device, struct ls_buffer *buffer, size_t offset, const void *data, size_t bytes);

@@ -277,7 +277,7 @@ int ls_node_extents(const struct ls_node *node, struct ls_extent *extents)
         break;
     }
     memcpy(extents, list.extent, (size_t)list.count * sizeof *extents);
-    return list.count;
+    return list.fits ? list.count : -1;
 }
 
 ls_status ls_copy_elements(ls_context *ls, struct ls_buffer *src, struct ls_buffer *dst, ls_dtype dtype, int64_t n)

@@ -187,7 +187,8 @@ struct ls_extent {
     ls_dtype dtype;
     bool written;
 };
-/** The extents of a call, at most LS_NODE_BUFFERS; for decorators. Returns how many. Follows no pointer to a buffer. */
+/** The extents of a call, at most LS_NODE_BUFFERS; for decorators. Returns how many, or -1 if it lacks a buffer that it
+ * needs. Follows no pointer to a buffer. */
 int ls_node_extents(const struct ls_node *node, struct ls_extent *extents);
 
 /** Runs a recorded call again. Not recorded. */
