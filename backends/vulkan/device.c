@@ -429,7 +429,14 @@ static ls_status start(struct ls_vk_device *device)
     return status;
 }
 
-static ls_status finish(struct ls_device *base) { return ls_vk_wait_all(ls_vk_device_of(base)); }
+/* A caller who finds no memory comes here before it tries again. */
+static ls_status finish(struct ls_device *base)
+{
+    ls_status status = ls_vk_wait_all(ls_vk_device_of(base));
+    if (status == LS_OK)
+        ls_vk_release_copies(ls_vk_device_of(base));
+    return status;
+}
 
 static void close_device(struct ls_device *base)
 {

@@ -239,6 +239,9 @@ ls_status ls_vk_read(struct ls_device *device, struct ls_buffer *buffer, size_t 
 ls_status ls_vk_scratch(struct ls_vk_device *device, int index, size_t bytes,
                         struct ls_buffer **buffer);
 
+/** Gives back the scratch memory of parts, between primitives: it may be as large as what they are parts of. */
+void ls_vk_release_copies(struct ls_vk_device *device);
+
 /* Tensors that are larger than a binding may span are computed in parts, which lie in memory where they are: one
  * primitive takes a part for a tensor of its own, as long as `part` lives. */
 
