@@ -78,6 +78,7 @@
     VALUE(product_tt, ls_matmul(FLOATS(203, 190), FLOATS(187, 203), .transpose_a = true, .transpose_b = true)) \
     VALUE(product_of_long_columns, ls_matmul(FLOATS(40003, 3), FLOATS(40003, 5), .transpose_a = true)) \
     VALUE(product_of_long_rows, ls_matmul(FLOATS(3, 40003), FLOATS(5, 40003), .transpose_b = true)) \
+    VALUE(product_of_longer_rows, ls_matmul(FLOATS(40, 70001), FLOATS(60, 70001), .transpose_b = true)) \
     VALUE(product_wide, ls_matmul(FLOATS(3, 5), FLOATS(5, 20001), .bias = FLOATS(20001), .activation = LS_RELU)) \
     VALUE(product_tall, ls_matmul(FLOATS(20001, 5), FLOATS(5, 3), .bias = FLOATS(3), .activation = LS_TANH)) \
     VALUE(products, ls_matmul(FLOATS(11, 61, 51), FLOATS(11, 51, 71)))                             \

@@ -110,9 +110,11 @@ static ls_status run_halves(struct ls_vk_device *device, const struct ls_gemm_ar
 }
 
 /* What is too large to be bound is cut: the batch first, then a factor between the rows in which it is stored, so
- * that what is bound lies together; else what is bound is a copy. Of the terms whole blocks, for C keeps their sums. */
+ * that what is bound lies together; else what is bound is a copy. Of the terms whole blocks, for C keeps their sums;
+ * they go before rows and columns that one group can share. */
 static ls_status run(struct ls_vk_device *device, const struct ls_gemm_args *args, const struct box *all)
 {
+    enum { SIDE = 128 }; /* of the largest tile */
     struct box box = *all;
     struct matrix a = a_of(args, &box), b = b_of(args, &box), c = c_of(args, &box);
     bool a_fits = ls_vk_fits(device, elements(&a, &box), 4), b_fits = ls_vk_fits(device, elements(&b, &box), 4);
@@ -121,9 +123,10 @@ static ls_status run(struct ls_vk_device *device, const struct ls_gemm_args *arg
         return run_box(device, args, &box);
     if (box.batches > 1)
         return run_halves(device, args, &box, &box.batch, &box.batches, box.batches / 2);
-    bool rows = box.rows > 1 && (!c_fits || (!a_fits && !args->trans_a));
-    bool columns = box.columns > 1 && (!c_fits || (!b_fits && args->trans_b));
     bool terms = box.terms > LS_CHAIN_BLOCK && !(a_fits && b_fits);
+    int64_t least = terms ? SIDE : 1;
+    bool rows = box.rows > 1 && (!c_fits || (box.rows > least && !a_fits && !args->trans_a));
+    bool columns = box.columns > 1 && (!c_fits || (box.columns > least && !b_fits && args->trans_b));
     if (!rows && !columns && !terms) { /* less than a block of long rows */
         rows = box.rows > 1 && !a_fits;
         columns = box.columns > 1 && !b_fits;
