@@ -4,10 +4,15 @@
  */
 #include "vulkan.h"
 
+struct ls_tile_limits ls_vk_tile_limits(const struct ls_vk_device *device)
+{
+    return (struct ls_tile_limits){device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
+                                   device->base.info.compute_units, device->fma == LS_VK_FMA_INTEGER};
+}
+
 int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key)
 {
-    struct ls_tile_limits limits = {device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
-                                    device->base.info.compute_units, device->fma == LS_VK_FMA_INTEGER};
+    struct ls_tile_limits limits = ls_vk_tile_limits(device);
     const struct ls_tile *tile = ls_tile_choose(&limits, m, n, batch);
     ls_vk_key_add(key, tile->x);
     ls_vk_key_add(key, tile->y);

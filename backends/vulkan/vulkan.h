@@ -451,6 +451,9 @@ ls_status ls_vk_fill_words(struct ls_vk_device *device, struct ls_buffer *dst, V
 /** Runs a row on n floats in place: what gemm and conv end with. LS_ROW_NONE does nothing; map.c. */
 ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n);
 
+/** What LOCKSTEP_TILE and ls_vk_tile choose from; gemm.c. */
+struct ls_tile_limits ls_vk_tile_limits(const struct ls_vk_device *device);
+
 /** Chooses the tile for `batch` products (m, n), adds tile.glsl's constants from 4 on to the key, and returns how many
  * groups it takes; gemm.c. */
 int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key);
