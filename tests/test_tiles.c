@@ -48,6 +48,27 @@ static void check_choices(void)
     }
 }
 
+/* LOCKSTEP_TILE is taken where it fits, and refused where it does not or is no tile. */
+static void check_named(void)
+{
+    const struct ls_tile_limits large = {1024, 49152, 132, false}, usual = {128, 16384, 132, false}, none = {0, 0, 0, false};
+    struct ls_message message = {""};
+    for (int i = 0; i < LS_TILES; i++) {
+        setenv("LOCKSTEP_TILE", ls_tiles[i].name, 1);
+        CHECK(ls_tile_choose(&large, 1, 70, 3) == &ls_tiles[i], "%s is named, not chosen", ls_tiles[i].name);
+        CHECK(ls_tile_check(&large, &message), "%s", message.text);
+        CHECK((ls_tile_choose(&usual, 4096, 4096, 1) == &ls_tiles[i]) == (i > 0), "%s", ls_tiles[i].name);
+        CHECK(ls_tile_check(&usual, &message) == (i > 0), "%s: %s", ls_tiles[i].name, message.text);
+        CHECK(!ls_tile_check(&none, &message) && strstr(message.text, "none but its own"), "%s", message.text);
+    }
+    setenv("LOCKSTEP_TILE", "larger", 1);
+    CHECK(!ls_tile_check(&usual, &message), "there is no such tile");
+    CHECK(strcmp(message.text, "LOCKSTEP_TILE: \"larger\" is not a tile that this device can have; it can have medium, small, "
+                               "upright, flat, tiny, single") == 0, "%s", message.text);
+    unsetenv("LOCKSTEP_TILE");
+    CHECK(ls_tile_check(&none, &message), "%s", message.text);
+}
+
 /* ---- Sorting ---- */
 
 /* By the 0-1 principle a network that sorts every row of zeros and ones sorts everything. */
@@ -123,22 +144,31 @@ static void check_device(const char *name)
     int count = compute(reference, there);
     CHECK(ls_error(reference) == LS_OK, "%s", ls_error_message(reference));
     ls_close(&reference);
-    for (int t = 0; t < LS_TILES; t++) {
-        setenv("LOCKSTEP_TILE", ls_tiles[t].name, 1);
+    int taken = 0;
+    for (int t = -1; t < LS_TILES; t++) {
+        setenv("LOCKSTEP_TILE", t < 0 ? "larger" : ls_tiles[t].name, 1);
         ls_context *ls = ls_open(kind.words);
         if (ls_error(ls) == LS_NOT_FOUND || ls_error(ls) == LS_UNAVAILABLE)
             device_absent(&kind, ls_error_message(ls));
+        if (t < 0 || (ls_error(ls) == LS_INVALID_ARGUMENT && ls_tiles[t].rows * ls_tiles[t].columns > 16)) {
+            CHECK(strstr(ls_error_message(ls), "is not a tile that this device can have"), "%s", ls_error_message(ls));
+            ls_close(&ls);
+            continue;
+        }
+        taken++;
         CHECK(compute(ls, here) == count && ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
         for (int i = 0; i < count; i++)
             CHECK(strcmp(here[i].text, there[i].text) == 0, "tile %s, part %d: %s, not %s", ls_tiles[t].name, i, here[i].text,
                   there[i].text);
         CHECK(ls_close(&ls) == LS_OK, "close");
     }
+    CHECK(taken >= 5, "%d tiles were taken", taken); /* all of at most 16 results */
 }
 
 int main(int argc, char **argv)
 {
     check_choices();
+    check_named();
     for (int r = 0; r <= 70; r++)
         check_sort(r);
     check_sort(1025);

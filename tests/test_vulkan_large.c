@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "backend.h"
 
 #define SHAPE(...) LS_SHAPE(__VA_ARGS__)
 #define FLOATS(...) ls_random_normal(ls, SHAPE(__VA_ARGS__), 0, 2)
@@ -77,6 +78,7 @@
     VALUE(product_tt, ls_matmul(FLOATS(203, 190), FLOATS(187, 203), .transpose_a = true, .transpose_b = true)) \
     VALUE(product_of_long_columns, ls_matmul(FLOATS(40003, 3), FLOATS(40003, 5), .transpose_a = true)) \
     VALUE(product_of_long_rows, ls_matmul(FLOATS(3, 40003), FLOATS(5, 40003), .transpose_b = true)) \
+    VALUE(product_of_longer_rows, ls_matmul(FLOATS(40, 70001), FLOATS(60, 70001), .transpose_b = true)) \
     VALUE(product_wide, ls_matmul(FLOATS(3, 5), FLOATS(5, 20001), .bias = FLOATS(20001), .activation = LS_RELU)) \
     VALUE(product_tall, ls_matmul(FLOATS(20001, 5), FLOATS(5, 3), .bias = FLOATS(3), .activation = LS_TANH)) \
     VALUE(products, ls_matmul(FLOATS(11, 61, 51), FLOATS(11, 51, 71)))                             \
@@ -105,6 +107,8 @@
     VALUE(long_average_pool, ls_average_pool(FLOATS(1, 301, 299, 2), .pool_size = {300, 297}, .strides = {1, 1})) \
     GRADIENT(long_padded_max_pool, FLOATS(1, 61, 2), ls_max_pool(x, .pool_size = {140001}, .strides = {1}, .padding = LS_SAME)) \
     GRADIENT(long_padded_average_pool, FLOATS(1, 23, 1), ls_average_pool(x, .pool_size = {126977}, .strides = {1}, .padding = LS_SAME))
+
+extern const struct ls_backend ls_vulkan_backend, ls_reference_backend;
 
 typedef ls_tensor compute_function(ls_context *ls, ls_tensor x);
 
@@ -197,6 +201,64 @@ static void large_unfused(void)
 
 static void loops(void) { compare_all(long_loops); }
 
+/* ---- A map whose output is its input ---- */
+
+/* Adds to two rows of bytes, in their place, a number each, `apart` from one another. */
+static void add_in_place(const struct ls_backend *backend, int64_t columns, int64_t apart, unsigned char *bytes)
+{
+    struct ls_device *device = NULL;
+    struct ls_buffer *x = NULL, *y = NULL;
+    struct ls_message message = {""};
+    int32_t *numbers = calloc((size_t)apart + 1, sizeof *numbers);
+    size_t size = (size_t)columns * 2, numbers_size = ((size_t)apart + 1) * sizeof *numbers;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(i * 7 + i / 251);
+    numbers[0] = 3;
+    numbers[apart] = 101;
+    ls_status status = backend->open(NULL, &device, &message);
+    CHECK(status == LS_OK, "%s", message.text);
+    if (status == LS_OK)
+        status = backend->create(device, size, &x);
+    if (status == LS_OK)
+        status = backend->create(device, numbers_size, &y);
+    if (status == LS_OK)
+        status = backend->write(device, x, 0, bytes, size);
+    if (status == LS_OK)
+        status = backend->write(device, y, 0, numbers, numbers_size);
+    struct ls_map_args args = {.rows = 1, .inputs = 2, .outputs = 1, .rank = 2, .n = (int64_t)size,
+                               .extent = {2, columns},
+                               .row = {{LS_ROW_int_add, {0, 1}}},
+                               .input = {{x, LS_UINT8, {columns, 1}}, {y, LS_INT32, {apart, 0}}},
+                               .output = {{x, LS_UINT8, LS_REGISTER_ROW}}};
+    if (status == LS_OK)
+        status = backend->map(device, &args);
+    if (status == LS_OK)
+        status = backend->read(device, x, 0, bytes, size);
+    CHECK(status == LS_OK, "%s: %s", backend->name, device != NULL ? device->message.text : message.text);
+    if (device != NULL) {
+        backend->destroy(device, x);
+        backend->destroy(device, y);
+        backend->close(device);
+    }
+    free(numbers);
+}
+
+/* The first row ends within a word that begins the second one, which is still to be read. */
+static void in_place(void)
+{
+    static const int64_t cases[][2] = {{15001, 1}, {15002, 1}, {3, 20000}, {1, 20000}};
+    static unsigned char bytes[2][40000];
+    setenv("LOCKSTEP_VULKAN_TEST", "range=65536", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t different = 0;
+        add_in_place(&ls_vulkan_backend, cases[i][0], cases[i][1], bytes[0]);
+        add_in_place(&ls_reference_backend, cases[i][0], cases[i][1], bytes[1]);
+        for (int64_t b = 0; b < 2 * cases[i][0]; b++)
+            different += bytes[0][b] != bytes[1][b];
+        CHECK(different == 0, "rows of %lld bytes: %lld differ", (long long)cases[i][0], (long long)different);
+    }
+}
+
 /* What cannot be cut is an error that says what, how much, the limit and the way out; an index out of range is found
  * where it is, in whichever part. */
 static void errors(void)
@@ -244,6 +306,8 @@ int main(int argc, char **argv)
     apart(large, "tensors larger than a binding");
     apart(large_unfused, "the same with staging, short dispatches and short loops");
     apart(loops, "long loops");
+    if (only == NULL || strcmp(only, "in_place") == 0)
+        apart(in_place, "maps in place");
     if (only == NULL)
         apart(errors, "errors");
     return end_of_checks();

@@ -116,6 +116,29 @@ static void too_much(void)
     CHECK(ls_close(&ls) == LS_OUT_OF_MEMORY && allocated == 0, "close");
 }
 
+/* Rows of which one fits a binding, but does not begin where one may: what they were copied to is given back. */
+static void copies(void)
+{
+    enum { COLUMNS = (5 << 20) + 1 };
+    setenv("LOCKSTEP_VULKAN_TEST", "range=22020096", 1);
+    little_memory(240);
+    ls_context *ls = ls_open("vulkan");
+    LS_SCOPE(ls)
+    {
+        ls_tensor rows = ls_reshape(ls_arange(ls, 3 * COLUMNS), LS_SHAPE(3, COLUMNS));
+        ls_tensor sums = ls_add(rows, ls_reshape(ls_arange(ls, 3), LS_SHAPE(3, 1)));
+        ls_tensor last = ls_slice(sums, (int64_t[]){2, COLUMNS - 1}, (int64_t[]){1, 1}, NULL);
+        int32_t number;
+        CHECK(ls_read(last, &number, sizeof number) == LS_OK && number == 3 * COLUMNS + 1, "%d: %s", number,
+              ls_error_message(ls));
+    }
+    CHECK(refused == 0, "too little memory for the sums");
+    ls_tensor large = ls_fill(ls, LS_SHAPE(48 << 20), 2.0f); /* 192 MiB */
+    ls_tensor last = ls_slice(large, (int64_t[]){(48 << 20) - 1}, (int64_t[]){1}, NULL);
+    CHECK(ls_item(last) == 2.0f && refused > 0, "%d refused: %s", refused, ls_error_message(ls));
+    CHECK(ls_close(&ls) == LS_OK && allocated == 0, "close");
+}
+
 /* ---- A device that does not end its work ---- */
 
 static int waits, late; /* calls; of those, how many time out: -1 all */
@@ -244,6 +267,7 @@ int main(void)
         apart(one_after_another, "tensors one after another");
         apart(staging, "staging memory");
         apart(too_much, "too much");
+        apart(copies, "the copies of parts");
         apart(hang, "a device that hangs");
         apart(no_descriptors, "no descriptors");
         apart(settings, "settings");

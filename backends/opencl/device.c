@@ -392,7 +392,9 @@ static ls_status open_device(const char *which, struct ls_device **opened,
     if (numerics != NULL && strcmp(numerics, "fast") == 0) /* other bits are allowed: tolerance only */
         copy_text(device->base.info.exactness, sizeof device->base.info.exactness, "T");
 
-    status = start(device);
+    status = ls_cl_check_tile(device);
+    if (status == LS_OK)
+        status = start(device);
     if (status != LS_OK) {
         *message = device->base.message;
         close_device(&device->base);

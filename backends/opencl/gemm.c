@@ -15,10 +15,21 @@ struct variant {
     unsigned bias;        /* 0: none, 1: by column, 2: one number */
 };
 
+static struct ls_tile_limits limits_of(const struct ls_cl_device *device)
+{
+    return (struct ls_tile_limits){device->max_group, device->local_memory, device->base.info.compute_units,
+                                   !device->fast_fma};
+}
+
+ls_status ls_cl_check_tile(struct ls_cl_device *device)
+{
+    struct ls_tile_limits limits = limits_of(device);
+    return ls_tile_check(&limits, &device->base.message) ? LS_OK : LS_INVALID_ARGUMENT;
+}
+
 const struct ls_tile *ls_cl_tile(const struct ls_cl_device *device, int64_t m, int64_t n, int64_t batch)
 {
-    struct ls_tile_limits limits = {device->max_group, device->local_memory, device->base.info.compute_units,
-                                    !device->fast_fma};
+    struct ls_tile_limits limits = limits_of(device);
     return ls_tile_choose(&limits, m, n, batch);
 }
 

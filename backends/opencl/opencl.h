@@ -254,6 +254,8 @@ struct ls_tile;
 /** The tile for `batch` products (m, n) where groups share tiles, and what gemm.cl is told of it; gemm.c. */
 const struct ls_tile *ls_cl_tile(const struct ls_cl_device *device, int64_t m, int64_t n, int64_t batch);
 void ls_cl_add_tile(struct ls_cl_source *source, const struct ls_tile *tile);
+/** Refuses a LOCKSTEP_TILE that the device cannot have; gemm.c. */
+ls_status ls_cl_check_tile(struct ls_cl_device *device);
 
 /** The canonical product by our own kernels; gemm.c. Its bits are the definition for CLBlast. */
 ls_status ls_cl_gemm_own(struct ls_cl_device *device, const struct ls_gemm_args *args);

@@ -145,6 +145,14 @@ ls_status ls_vk_scratch(struct ls_vk_device *device, int index, size_t bytes,
     return LS_OK;
 }
 
+void ls_vk_release_copies(struct ls_vk_device *device)
+{
+    for (int i = LS_VK_SCRATCH_PARTS; i < LS_VK_SCRATCH; i++) {
+        ls_vk_destroy(&device->base, device->scratch[i]);
+        device->scratch[i] = NULL;
+    }
+}
+
 struct ls_buffer *ls_vk_part(struct ls_vk_buffer *part, struct ls_buffer *of, int64_t offset)
 {
     if (of == NULL)

@@ -415,6 +415,9 @@ static ls_status start(struct ls_vk_device *device)
         status = ls_vk_batches_init(device);
     if (status == LS_OK)
         status = ls_vk_probe(device);
+    struct ls_tile_limits limits = ls_vk_tile_limits(device); /* they depend on what the probe found */
+    if (status == LS_OK && !ls_tile_check(&limits, &device->base.message))
+        status = LS_INVALID_ARGUMENT;
     const char *range = ls_vk_test_option("range");
     if (range != NULL) /* less than the probe needs */
         device->range = strtoull(range, NULL, 10) & ~(VkDeviceSize)3;
@@ -429,7 +432,14 @@ static ls_status start(struct ls_vk_device *device)
     return status;
 }
 
-static ls_status finish(struct ls_device *base) { return ls_vk_wait_all(ls_vk_device_of(base)); }
+/* A caller who finds no memory comes here before it tries again. */
+static ls_status finish(struct ls_device *base)
+{
+    ls_status status = ls_vk_wait_all(ls_vk_device_of(base));
+    if (status == LS_OK)
+        ls_vk_release_copies(ls_vk_device_of(base));
+    return status;
+}
 
 static void close_device(struct ls_device *base)
 {

@@ -4,10 +4,15 @@
  */
 #include "vulkan.h"
 
+struct ls_tile_limits ls_vk_tile_limits(const struct ls_vk_device *device)
+{
+    return (struct ls_tile_limits){device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
+                                   device->base.info.compute_units, device->fma == LS_VK_FMA_INTEGER};
+}
+
 int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key)
 {
-    struct ls_tile_limits limits = {device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
-                                    device->base.info.compute_units, device->fma == LS_VK_FMA_INTEGER};
+    struct ls_tile_limits limits = ls_vk_tile_limits(device);
     const struct ls_tile *tile = ls_tile_choose(&limits, m, n, batch);
     ls_vk_key_add(key, tile->x);
     ls_vk_key_add(key, tile->y);
@@ -110,9 +115,11 @@ static ls_status run_halves(struct ls_vk_device *device, const struct ls_gemm_ar
 }
 
 /* What is too large to be bound is cut: the batch first, then a factor between the rows in which it is stored, so
- * that what is bound lies together; else what is bound is a copy. Of the terms whole blocks, for C keeps their sums. */
+ * that what is bound lies together; else what is bound is a copy. Of the terms whole blocks, for C keeps their sums;
+ * they go before rows and columns that one group can share. */
 static ls_status run(struct ls_vk_device *device, const struct ls_gemm_args *args, const struct box *all)
 {
+    enum { SIDE = 128 }; /* of the largest tile */
     struct box box = *all;
     struct matrix a = a_of(args, &box), b = b_of(args, &box), c = c_of(args, &box);
     bool a_fits = ls_vk_fits(device, elements(&a, &box), 4), b_fits = ls_vk_fits(device, elements(&b, &box), 4);
@@ -121,9 +128,10 @@ static ls_status run(struct ls_vk_device *device, const struct ls_gemm_args *arg
         return run_box(device, args, &box);
     if (box.batches > 1)
         return run_halves(device, args, &box, &box.batch, &box.batches, box.batches / 2);
-    bool rows = box.rows > 1 && (!c_fits || (!a_fits && !args->trans_a));
-    bool columns = box.columns > 1 && (!c_fits || (!b_fits && args->trans_b));
     bool terms = box.terms > LS_CHAIN_BLOCK && !(a_fits && b_fits);
+    int64_t least = terms ? SIDE : 1;
+    bool rows = box.rows > 1 && (!c_fits || (box.rows > least && !a_fits && !args->trans_a));
+    bool columns = box.columns > 1 && (!c_fits || (box.columns > least && !b_fits && args->trans_b));
     if (!rows && !columns && !terms) { /* less than a block of long rows */
         rows = box.rows > 1 && !a_fits;
         columns = box.columns > 1 && !b_fits;

@@ -308,51 +308,49 @@ static bool fits(const struct ls_vk_device *device, const struct ls_map_args *ar
     return fits;
 }
 
-/* Makes `args` what is left of it behind index `start` of dimension d. What is one buffer stays one, since an
- * output may be an input. */
-static void skip(struct ls_map_args *args, int d, int64_t start, struct ls_vk_buffer *parts)
+/* Makes `args` what it is for `count` indices of dimension d from `start` on. What is one buffer stays one, since an
+ * output may be an input. The first ones are parts too: what is written there must not touch what is behind it. */
+static void take(struct ls_map_args *args, int d, int64_t start, int64_t count, struct ls_vk_buffer *parts)
 {
     struct ls_buffer **buffers[LS_MAP_INPUTS + LS_MAP_OUTPUTS], *whole[LS_MAP_INPUTS + LS_MAP_OUTPUTS];
-    int64_t offset[LS_MAP_INPUTS + LS_MAP_OUTPUTS], inner = 1;
-    int count = 0;
-    for (int e = d + 1; e < args->rank; e++)
-        inner *= args->extent[e];
-    for (int i = 0; i < args->inputs; i++, count++) {
-        buffers[count] = &args->input[i].buffer;
-        offset[count] = start * args->input[i].stride[d] * (int64_t)ls_dtype_size(args->input[i].dtype);
+    int64_t offset[LS_MAP_INPUTS + LS_MAP_OUTPUTS], inner = args->n / args->extent[d];
+    int all = 0;
+    for (int i = 0; i < args->inputs; i++, all++) {
+        buffers[all] = &args->input[i].buffer;
+        offset[all] = start * args->input[i].stride[d] * (int64_t)ls_dtype_size(args->input[i].dtype);
     }
-    for (int i = 0; i < args->outputs; i++, count++) {
-        buffers[count] = &args->output[i].buffer;
-        offset[count] = start * inner * (int64_t)ls_dtype_size(args->output[i].dtype);
+    for (int i = 0; i < args->outputs; i++, all++) {
+        buffers[all] = &args->output[i].buffer;
+        offset[all] = start * inner * (int64_t)ls_dtype_size(args->output[i].dtype);
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < all; i++) {
         int same = 0;
         whole[i] = *buffers[i];
         while (whole[same] != whole[i] || offset[same] != offset[i])
             same++;
         *buffers[i] = same < i ? *buffers[same] : ls_vk_part(&parts[i], whole[i], offset[i]);
     }
-    args->n -= start * inner;
-    args->extent[d] -= start;
+    args->n = count * inner;
+    args->extent[d] = count;
 }
 
 /* Two halves of the outermost dimension: outputs are dense. */
 static ls_status map_halves(struct ls_device *base, const struct ls_map_args *args)
 {
     struct ls_vk_buffer parts[LS_MAP_INPUTS + LS_MAP_OUTPUTS];
-    struct ls_map_args half = *args;
+    struct ls_map_args first = *args;
     int d = 0;
     for (; args->extent[d] == 1; d++)
         for (int i = 0; i < args->inputs; i++)
-            half.input[i].stride[d] = 0; /* it may be more than shaders count to */
-    half.extent[d] = ls_vk_middle(args->extent[d]);
-    half.n = args->n / args->extent[d] * half.extent[d];
-    ls_status status = ls_vk_map(base, &half);
-    int64_t start = half.extent[d];
-    half.extent[d] = args->extent[d];
-    half.n = args->n;
-    skip(&half, d, start, parts);
-    return status == LS_OK ? ls_vk_map(base, &half) : status;
+            first.input[i].stride[d] = 0; /* it may be more than shaders count to */
+    struct ls_map_args second = first;
+    int64_t half = ls_vk_middle(args->extent[d]);
+    take(&first, d, 0, half, parts);
+    ls_status status = ls_vk_map(base, &first);
+    if (status != LS_OK)
+        return status;
+    take(&second, d, half, args->extent[d] - half, parts);
+    return ls_vk_map(base, &second);
 }
 
 ls_status ls_vk_map(struct ls_device *base, const struct ls_map_args *args)

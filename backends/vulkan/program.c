@@ -409,7 +409,7 @@ void ls_vk_bind(struct ls_vk_launch *launch, struct ls_buffer *buffer, int64_t b
         launch->status = LS_UNAVAILABLE;
     }
     launch->buffer[launch->count] = buffer == NULL ? NULL : ls_vk_buffer_of(buffer);
-    launch->bytes[launch->count] = buffer == NULL || bytes < 4 ? 4 : (VkDeviceSize)bytes;
+    launch->bytes[launch->count] = buffer == NULL || bytes < 1 ? 4 : (VkDeviceSize)bytes;
     launch->access[launch->count++] = access;
 }
 

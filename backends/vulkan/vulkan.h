@@ -239,6 +239,9 @@ ls_status ls_vk_read(struct ls_device *device, struct ls_buffer *buffer, size_t 
 ls_status ls_vk_scratch(struct ls_vk_device *device, int index, size_t bytes,
                         struct ls_buffer **buffer);
 
+/** Gives back the scratch memory of parts, between primitives: it may be as large as what they are parts of. */
+void ls_vk_release_copies(struct ls_vk_device *device);
+
 /* Tensors that are larger than a binding may span are computed in parts, which lie in memory where they are: one
  * primitive takes a part for a tensor of its own, as long as `part` lives. */
 
@@ -447,6 +450,9 @@ ls_status ls_vk_fill_words(struct ls_vk_device *device, struct ls_buffer *dst, V
 
 /** Runs a row on n floats in place: what gemm and conv end with. LS_ROW_NONE does nothing; map.c. */
 ls_status ls_vk_activate(struct ls_vk_device *device, unsigned row, struct ls_buffer *buffer, int64_t n);
+
+/** What LOCKSTEP_TILE and ls_vk_tile choose from; gemm.c. */
+struct ls_tile_limits ls_vk_tile_limits(const struct ls_vk_device *device);
 
 /** Chooses the tile for `batch` products (m, n), adds tile.glsl's constants from 4 on to the key, and returns how many
  * groups it takes; gemm.c. */

@@ -2,8 +2,8 @@
  *
  * A backend's functions, each in the canonical floating point environment: whoever calls them, and in
  * whatever environment, what runs in them, the threads that drivers start there and what they compile
- * compute as the canon says. It makes the table that others see of the backend's own, at the end of
- * its device.c:
+ * compute as the canon says. A function that the backend may leave out, and does, says what its absence means. It
+ * makes the table that others see of the backend's own, at the end of its device.c:
  *
  *     static const struct ls_backend unguarded = {.list = list, ...};
  *     #define BACKEND vulkan
@@ -26,6 +26,17 @@ static size_t guarded_list(struct ls_device_info *devices, size_t capacity)
 static ls_status guarded_open(const char *which, struct ls_device **device, struct ls_message *message)
 {
     GUARDED(ls_status, open(which, device, message));
+}
+static ls_status guarded_report(struct ls_device *device)
+{
+    GUARDED(ls_status, report == NULL ? LS_OK : unguarded.report(device));
+}
+static void guarded_step(struct ls_device *device)
+{
+    uint64_t before = ls_float_enter();
+    if (unguarded.step != NULL)
+        unguarded.step(device);
+    ls_float_leave(before);
 }
 static void guarded_close(struct ls_device *device)
 {
@@ -56,12 +67,13 @@ static ls_status guarded_read(struct ls_device *device, struct ls_buffer *buffer
 static ls_status guarded_finish(struct ls_device *device) { GUARDED(ls_status, finish(device)); }
 static ls_status guarded_fault(struct ls_device *device, struct ls_fault *fault)
 {
-    GUARDED(ls_status, fault(device, fault));
+    fault->set = false;
+    GUARDED(ls_status, fault == NULL ? LS_OK : unguarded.fault(device, fault));
 }
 #define PRIM(name, need, meaning)                                                                  \
     static ls_status guarded_##name(struct ls_device *device, const struct ls_##name##_args *args) \
     {                                                                                              \
-        GUARDED(ls_status, name(device, args));                                                    \
+        GUARDED(ls_status, name == NULL ? LS_UNSUPPORTED : unguarded.name(device, args));          \
     }
 #include "prims.def"
 #undef PRIM
@@ -76,6 +88,7 @@ const struct ls_backend TABLE(BACKEND) = {
     .name = NAME(BACKEND),
     .list = guarded_list,
     .open = guarded_open,
+    .report = guarded_report,
     .close = guarded_close,
     .create = guarded_create,
     .destroy = guarded_destroy,
@@ -83,6 +96,7 @@ const struct ls_backend TABLE(BACKEND) = {
     .read = guarded_read,
     .finish = guarded_finish,
     .fault = guarded_fault,
+    .step = guarded_step,
 #define PRIM(name, need, meaning) .name = guarded_##name,
 #include "prims.def"
 #undef PRIM

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "env.h"
@@ -21,6 +22,25 @@ static bool fits(const struct ls_tile *tile, const struct ls_tile_limits *limits
     uint64_t lines = (uint64_t)tile->y * tile->rows + (uint64_t)tile->x * tile->columns + 2;
     return (uint64_t)tile->x * tile->y <= limits->items && (!limits->long_fma || tile->rows * tile->columns <= 16) &&
            lines * tile->depth * sizeof(float) <= limits->bytes;
+}
+
+bool ls_tile_check(const struct ls_tile_limits *limits, struct ls_message *message)
+{
+    const char *wanted = ls_env("LOCKSTEP_TILE");
+    char names[128] = "";
+    for (int i = 0; i < LS_TILES; i++) {
+        if (!fits(&ls_tiles[i], limits))
+            continue;
+        if (wanted == NULL || strcmp(ls_tiles[i].name, wanted) == 0)
+            return true;
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", ls_tiles[i].name);
+    }
+    if (wanted != NULL)
+        snprintf(message->text, sizeof message->text,
+                 "LOCKSTEP_TILE: \"%.64s\" is not a tile that this device can have; it can have %s", wanted,
+                 names[0] != '\0' ? names : "none but its own choice");
+    return wanted == NULL;
 }
 
 /* Groups that leave units idle cost as much as those that do not. */

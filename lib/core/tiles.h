@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend.h"
+
 /** A tile of a product: x * y items with rows * columns results each share `depth` of k of both factors. */
 struct ls_tile {
     const char *name;
@@ -27,8 +29,11 @@ struct ls_tile_limits {
     bool long_fma;
 };
 
+/** Whether LOCKSTEP_TILE, where it is set, names a tile that fits; if not, a message says which do. */
+bool ls_tile_check(const struct ls_tile_limits *limits, struct ls_message *message);
+
 /** The tile that should take the least time for `batch` products (m, n); one fits any device. LOCKSTEP_TILE names
- * another for tests, taken where it fits. */
+ * another for tests. */
 const struct ls_tile *ls_tile_choose(const struct ls_tile_limits *limits, int64_t m, int64_t n, int64_t batch);
 
 /** How many of them an (m, n) result takes in each direction. */
