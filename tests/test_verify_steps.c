@@ -29,7 +29,7 @@ struct run {
     int reads; /* between the forward and the backward pass */
 };
 
-static void read_often(ls_context *ls, ls_tensor x, int times)
+static void read_often(ls_tensor x, int times)
 {
     for (int i = 0; i < times; i++)
         ls_item(ls_sum(ls_square(x), NULL, 0, false));
@@ -41,7 +41,7 @@ static void step(void *user, const ls_tensor *in, ls_tensor *out)
     ls_tensor g;
     LS_TAPE(tape, r->ls)
         out[0] = ls_mean(ls_square(ls_tanh(ls_matmul(in[0], r->w))), NULL, 0, false);
-    read_often(r->ls, in[0], r->reads);
+    read_often(in[0], r->reads);
     ls_gradient(tape, out[0], &r->w, 1, &g);
     if (r->momentum)
         ls_apply_gradients(r->momentum, (ls_gradients){&g, &r->w, 1, r->ls});
@@ -74,7 +74,7 @@ static ls_status run(const char *device, enum program program, int steps, uint64
                 out = ls_sum(ls_tanh(ls_matmul(x, r.w)), NULL, 0, false);
             else
                 step(&r, &x, &out);
-            read_often(r.ls, x, program == CURIOUS ? READS : 0);
+            read_often(x, program == CURIOUS ? READS : 0);
             ls_item(out);
             if (calls)
                 calls[s] = ls_get_stats(r.ls).dispatches - before;
