@@ -139,6 +139,46 @@ static void copies(void)
     CHECK(ls_close(&ls) == LS_OK && allocated == 0, "close");
 }
 
+/* ---- A driver that does not make large kernels ---- */
+
+static int refusals; /* how many pipelines it refuses */
+
+static VkResult VKAPI_CALL refuse_pipeline(VkDevice device, VkPipelineCache cache, uint32_t count,
+                                           const VkComputePipelineCreateInfo *infos, const VkAllocationCallbacks *allocator,
+                                           VkPipeline *pipelines)
+{
+    if (refusals > 0) {
+        refusals--;
+        return VK_ERROR_UNKNOWN;
+    }
+    return real.vkCreateComputePipelines(device, cache, count, infos, allocator, pipelines);
+}
+
+/* Products and convolutions are tried once more, with few results of an item; what fails then is an error. */
+static void large_kernels(void)
+{
+    static const char *const tiles[] = {"large", "large", "tiny"};
+    float numbers[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    load();
+    ls_vk.vkCreateComputePipelines = refuse_pipeline;
+    for (int form = 0; form < 6; form++) {
+        int times = form / 2 == 1 ? 2 : 1;
+        setenv("LOCKSTEP_TILE", tiles[form / 2], 1);
+        ls_context *ls = ls_open("vulkan");
+        ls_tensor a = ls_from_host(ls, LS_FLOAT32, LS_SHAPE(3, 3), numbers), y;
+        CHECK(ls_error(ls) == LS_OK, "%s", ls_error_message(ls));
+        refusals = times;
+        y = form % 2 == 0 ? ls_matmul(a, a) : ls_conv(ls_reshape(a, LS_SHAPE(1, 3, 3, 1)), ls_reshape(a, LS_SHAPE(3, 3, 1, 1)));
+        float first[9] = {0};
+        ls_read(y, first, form % 2 == 0 ? 36 : 4);
+        CHECK(refusals == 0, "%d pipelines were not asked for", refusals);
+        CHECK(times == 2 ? ls_error(ls) == LS_COMPILE_ERROR && strstr(ls_error_message(ls), "vkCreateComputePipelines")
+                         : ls_error(ls) == LS_OK && first[0] == (form % 2 == 0 ? 30.0f : 285.0f),
+              "tile %s, refused %d times: %s", tiles[form / 2], times, ls_error_message(ls));
+        ls_close(&ls);
+    }
+}
+
 /* ---- A device that does not end its work ---- */
 
 static int waits, late; /* calls; of those, how many time out: -1 all */
@@ -268,6 +308,7 @@ int main(void)
         apart(staging, "staging memory");
         apart(too_much, "too much");
         apart(copies, "the copies of parts");
+        apart(large_kernels, "a driver that does not make large kernels");
         apart(hang, "a device that hangs");
         apart(no_descriptors, "no descriptors");
         apart(settings, "settings");

@@ -37,6 +37,8 @@ static ls_status run(struct ls_vk_device *device, const struct ls_conv_args *arg
     ls_vk_key_add(&key, relu);
     const struct ls_vk_pipeline *pipeline;
     ls_status status = ls_vk_pipeline(device, "conv", &key, 4, &pipeline);
+    if (ls_vk_try_smaller(device, status))
+        return run(device, args, part);
     if (status != LS_OK)
         return status;
 

@@ -7,7 +7,15 @@
 struct ls_tile_limits ls_vk_tile_limits(const struct ls_vk_device *device)
 {
     return (struct ls_tile_limits){device->limits.maxComputeWorkGroupInvocations, device->limits.maxComputeSharedMemorySize,
-                                   device->base.info.compute_units, device->fma == LS_VK_FMA_INTEGER};
+                                   device->base.info.compute_units,
+                                   device->fma == LS_VK_FMA_INTEGER || device->few_results};
+}
+
+bool ls_vk_try_smaller(struct ls_vk_device *device, ls_status status)
+{
+    bool try = status == LS_COMPILE_ERROR && !device->few_results && device->fma != LS_VK_FMA_INTEGER;
+    device->few_results = device->few_results || try;
+    return try;
 }
 
 int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key)
@@ -79,6 +87,8 @@ static ls_status run_box(struct ls_vk_device *device, const struct ls_gemm_args 
     ls_vk_key_add(&key, args->activation == LS_ROW_relu);
     const struct ls_vk_pipeline *pipeline;
     ls_status status = ls_vk_pipeline(device, "gemm", &key, 4, &pipeline);
+    if (ls_vk_try_smaller(device, status))
+        return run_box(device, args, box);
     if (status != LS_OK)
         return status;
     bool terms = args->k > 0; /* else there may be no factors, and they are not read */

@@ -135,6 +135,7 @@ struct ls_vk_device {
     bool has_double;
 
     enum ls_vk_fma fma;
+    bool few_results; /* of an item of a product: the driver makes no pipeline with more */
     bool native_division, native_root;
     struct ls_spirv_options spirv;
 
@@ -457,6 +458,10 @@ struct ls_tile_limits ls_vk_tile_limits(const struct ls_vk_device *device);
 /** Chooses the tile for `batch` products (m, n), adds tile.glsl's constants from 4 on to the key, and returns how many
  * groups it takes; gemm.c. */
 int64_t ls_vk_tile(const struct ls_vk_device *device, int64_t m, int64_t n, int64_t batch, struct ls_vk_key *key);
+
+/** Whether another tile is to be tried, since the driver did not make a pipeline for the one that was chosen: once for
+ * a device, which then has tiles of few results only; gemm.c. */
+bool ls_vk_try_smaller(struct ls_vk_device *device, ls_status status);
 
 /** Pushes in, out, size, stride, dilation and before; conv.c. */
 void ls_vk_push_window(struct ls_vk_launch *launch, const struct ls_window *window);

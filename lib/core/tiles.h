@@ -22,7 +22,8 @@ enum { LS_TILES = 7 };
 extern const struct ls_tile ls_tiles[LS_TILES];
 
 /** What a device can take: `items` of a group, `bytes` that it shares, `units` that run groups (0: unknown). Where an
- * fma is `long_fma`, dozens of instructions, compilers take many seconds over 64 of them: 16 results of an item then. */
+ * fma is `long_fma`, dozens of instructions, compilers take many seconds over 64 of them: 16 results of an item then,
+ * as where a driver did not take more. */
 struct ls_tile_limits {
     uint64_t items, bytes;
     int units;
