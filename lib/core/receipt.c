@@ -119,7 +119,7 @@ void ls_receipt_assigned(ls_context *ls, ls_tensor variable)
         r->optimizers[i].assigned += ls_receipt_same(r->optimizers[i].iterations, variable);
     if (r->failed || !ls_recording(ls) || is_among(r->assigned, r->assigned_count, variable))
         return;
-    if (ls_receipt_grow((void **)&r->assigned, r->assigned_count, &r->assigned_capacity, sizeof *r->assigned))
+    if (ls_reserve((void **)&r->assigned, r->assigned_count, &r->assigned_capacity, sizeof *r->assigned))
         r->assigned[r->assigned_count++] = variable;
     else
         ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a receipt");

@@ -9,21 +9,9 @@
 #include <string.h>
 
 #include "env.h"
+#include "recorder.h"
 
 enum { WORDS = 1 << 16 };
-
-bool ls_receipt_grow(void **items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(*items, more * size);
-    if (grown) {
-        *items = grown;
-        *capacity = more;
-    }
-    return grown != NULL;
-}
 
 /* ---- Opening ---- */
 
@@ -229,7 +217,7 @@ int64_t ls_receipt_reserve(ls_context *ls, struct ls_receipt *r, size_t layout)
         r->words = ls_storage_new(ls, LS_INT32, (int64_t)(need > WORDS ? need : WORDS));
         ls->current_pool = pool;
     }
-    if (!r->words || !ls_receipt_grow((void **)&r->entries, r->entry_count, &r->entry_capacity, sizeof *r->entries)) {
+    if (!r->words || !ls_reserve((void **)&r->entries, r->entry_count, &r->entry_capacity, sizeof *r->entries)) {
         ls_receipt_give_up(ls, r);
         return -1;
     }

@@ -67,9 +67,6 @@ struct ls_receipt {
     size_t entry_count, entry_capacity;
 };
 
-/* Makes room for one more item; false without memory. */
-bool ls_receipt_grow(void **items, size_t count, size_t *capacity, size_t size);
-
 static inline bool ls_receipt_same(ls_tensor a, ls_tensor b)
 {
     return a.context == b.context && a.index == b.index && a.generation == b.generation;

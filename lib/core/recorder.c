@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static bool reserve(void **items, size_t count, size_t *capacity, size_t size)
+bool ls_reserve(void **items, size_t count, size_t *capacity, size_t size)
 {
     if (count < *capacity)
         return true;
@@ -22,7 +22,7 @@ static bool reserve(void **items, size_t count, size_t *capacity, size_t size)
 ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, const struct ls_extent *extents, int count)
 {
     struct ls_recorder *r = ls->recorder;
-    if (!reserve((void **)&r->nodes, r->count, &r->capacity, sizeof *r->nodes))
+    if (!ls_reserve((void **)&r->nodes, r->count, &r->capacity, sizeof *r->nodes))
         return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a captured step of %zu calls", r->count);
     for (int i = 0; i < count; i++) {
         struct ls_storage *owner = (*extents[i].buffer)->owner;
@@ -33,7 +33,7 @@ ls_status ls_recorder_add(ls_context *ls, const struct ls_node *node, const stru
             known = r->kept[k] == owner;
         if (known)
             continue;
-        if (!reserve((void **)&r->kept, r->kept_count, &r->kept_capacity, sizeof *r->kept))
+        if (!ls_reserve((void **)&r->kept, r->kept_count, &r->kept_capacity, sizeof *r->kept))
             return ls_fail(ls, LS_OUT_OF_MEMORY, "no host memory for a captured step");
         ls_storage_retain(owner);
         r->kept[r->kept_count++] = owner;

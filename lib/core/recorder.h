@@ -26,6 +26,9 @@ struct ls_recorder {
     size_t mark_count;
 };
 
+/** Makes room for one more item; false, and nothing changed, without memory. */
+bool ls_reserve(void **items, size_t count, size_t *capacity, size_t size);
+
 /** Makes one of the storage's references the function's. */
 void ls_recorder_hold(struct bound_variable *bound);
 

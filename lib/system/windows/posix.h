@@ -75,14 +75,10 @@ static inline int gethostname(char *name, size_t size)
     return snprintf(name, size, "%s", known ? known : "windows") < 0 ? -1 : 0;
 }
 
-/* Only the number of processors is asked for. */
-#define _SC_NPROCESSORS_ONLN 0
-static inline long sysconf(int unused)
-{
-    const char *known = getenv("NUMBER_OF_PROCESSORS");
-    (void)unused;
-    return known ? strtol(known, NULL, 10) : -1;
-}
+/* Only the number of processors, of all groups, is asked for. */
+__declspec(dllimport) unsigned long __stdcall GetActiveProcessorCount(unsigned short group);
+#define _SC_NPROCESSORS_ONLN 0xffff
+#define sysconf(group) ((long)GetActiveProcessorCount(group))
 
 /* ---- Time ---- */
 
